@@ -1,0 +1,1 @@
+"""What, and who may do what: locations, their equipment, access and the permission tables."""

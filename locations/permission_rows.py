@@ -1,0 +1,62 @@
+"""guardian's permission rows of locations; `locations.permissions` writes and reads them."""
+
+from typing import ClassVar
+
+from django.db import models
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+from locations.sorting import SORT_KEY_LENGTH
+
+
+class LocationUserPermission(UserObjectPermissionBase):
+    """guardian's row for one permission of one person, with the copies that make reading quick.
+
+    `archived` and `sort_name` let a list be read in its order from the index alone; `ends_at` is the latest
+    end of the Access rows behind it (empty: never) and is compared by whoever reads.
+    """
+
+    content_object = models.ForeignKey(
+        "locations.Location", on_delete=models.CASCADE, related_name="user_permissions", db_index=False
+    )
+    archived = models.BooleanField(default=False, editable=False)
+    sort_name = models.CharField(max_length=SORT_KEY_LENGTH, editable=False)
+    ends_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta(UserObjectPermissionBase.Meta):
+        unique_together: ClassVar = []
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["content_object", "user", "permission"], name="user_permission_once"
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["user", "permission", "archived", "sort_name", "content_object", "ends_at"],
+                name="user_permission_list",
+            )
+        ]
+
+
+class LocationGroupPermission(GroupObjectPermissionBase):
+    """The same for the auth group of an organisation."""
+
+    content_object = models.ForeignKey(
+        "locations.Location", on_delete=models.CASCADE, related_name="group_permissions", db_index=False
+    )
+    archived = models.BooleanField(default=False, editable=False)
+    sort_name = models.CharField(max_length=SORT_KEY_LENGTH, editable=False)
+    ends_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        unique_together: ClassVar = []
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["content_object", "group", "permission"], name="group_permission_once"
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["group", "permission", "archived", "sort_name", "content_object", "ends_at"],
+                name="group_permission_list",
+            )
+        ]

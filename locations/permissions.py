@@ -1,0 +1,266 @@
+"""Who may do what with a location: with its tables, `permission_rows`, all that knows guardian here.
+
+Access rows are the truth; guardian's permission rows are their projection, written by `project` alone and
+read by the functions below alone. guardian's own reading functions know nothing of end dates and read in
+proportion to all locations, so nothing calls them but the test that compares
+(docs/decisions/0001-permissions.md).
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.models import AnonymousUser, Permission
+from django.db import connection
+from django.db.models import Case, F, Max, Model, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce, Greatest, Now
+from django.db.models.signals import post_migrate
+from django.dispatch import receiver
+
+from locations.levels import Level
+from locations.models import Access, Location, LocationGroupPermission, LocationUserPermission
+from locations.ways import Ways
+from organisations.models import Organisation
+from portal.models import User
+from portal.paging import Cursor, beyond
+
+Party = User | Organisation
+
+MOST_ARMS = 4
+_LIVE = Q(ends_at__isnull=True) | Q(ends_at__gt=Now())
+
+_permission_ids: dict[Level, int] = {}
+
+
+def visible_ids(user: User, at_least: Level = Level.VIEW, ways: Ways | None = None) -> QuerySet[Any, Any]:
+    """The ids of the locations on which `user` has `at_least` this level now: the funnel.
+
+    By any way, or by `ways` alone. A UNION, so that it costs in proportion to what the person sees, not to
+    what there is.
+    """
+    ids = [
+        rows.filter(permission_id=permission_id(at_least)).values("content_object_id")
+        for rows in (_rows_by_grantee(ways) if ways else _live_rows(user))
+    ]
+    return ids[0].union(*ids[1:])
+
+
+def ids_by_name(
+    user: User,
+    *,
+    ways: Ways | None = None,
+    archived: bool,
+    cursor: Cursor | None = None,
+    backwards: bool = False,
+    limit: int,
+) -> list[int]:
+    """The ids of at most `limit` locations `user` sees, in order of name, after (or before) a cursor.
+
+    The fast path of the Locations list. Each of the person's grantees (themselves, their organisations; or
+    those of `ways` alone) is one range of an index that already stands in this order, so the cost follows
+    `limit`, neither what the person sees nor what there is: 219 buffers, rows included, for a page of
+    100,000 in a million, 1.05 times the least there is (docs/benchmarks.md). The database merges them:
+    PostgreSQL when each is cut to `limit` first, SQLite by itself. Why: docs/decisions/0001-permissions.md.
+    """
+    order = ("-sort_name", "-content_object_id") if backwards else ("sort_name", "content_object_id")
+    arms = [
+        # IN, as Django says NOT for a plain False, and by that SQLite takes no range but sorts everything.
+        rows.filter(permission_id=permission_id(Level.VIEW), archived__in=[archived])
+        .filter(beyond(cursor, backwards, key="sort_name", pk="content_object_id"))
+        .values_list("sort_name", "content_object_id")
+        .distinct()
+        for rows in _rows_by_grantee(ways or Ways.of(user))
+    ]
+    keys = arms[0]
+    if arms[1:]:
+        if connection.features.supports_slicing_ordering_in_compound:
+            arms = [arm.order_by(*order)[:limit] for arm in arms]
+        keys = arms[0].union(*arms[1:])
+    return [pk for _, pk in keys.order_by(*order)[:limit]]
+
+
+def names_of_ways(user: User, ids: list[int]) -> dict[int, set[str]]:
+    """By which ways `user` sees each of these locations now: names of organisations, "" for personally."""
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    names: list[Value | F] = [Value(""), F("group__organisation__name")]
+    ways = [
+        rows.filter(permission_id=permission_id(Level.VIEW), content_object_id__in=ids).values_list(
+            "content_object_id", name
+        )
+        for rows, name in zip(_live_rows(user), names, strict=True)
+    ]
+    for pk, name in ways[0].union(*ways[1:]):
+        found[pk].add(name)
+    return found
+
+
+def level_of(user: User | AnonymousUser, location: Location) -> Level | None:
+    """The highest level this person has on this location now, by any way; None for a stranger. One query."""
+    if not isinstance(user, User) or not user.is_active:
+        return None
+    ids = [
+        rows.filter(content_object=location).values_list("permission_id", flat=True)
+        for rows in _live_rows(user)
+    ]
+    held = set(ids[0].union(*ids[1:]))
+    return max((level for level in Level if permission_id(level) in held), default=None)
+
+
+def levels_of(
+    user: User | AnonymousUser, locations: Collection[Location], ways: Ways | None = None
+) -> dict[int, Level]:
+    """The same for many locations, by their primary keys; strangers' are left out. One query.
+
+    With all `ways` of the person, where they are known, a page costs the same however much they see: 206
+    buffers for who sees 100,000 of a million, instead of 2,888; somebody in thirty organisations does better
+    without (296 and 170).
+    """
+    if not isinstance(user, User) or not user.is_active:
+        return {}
+    pairs = [
+        rows.filter(content_object__in=locations).values_list("content_object_id", "permission_id")
+        for rows in (_rows_by_grantee(ways) if ways else _live_rows(user))
+    ]
+    by_id = {permission_id(level): level for level in Level}
+    levels: dict[int, Level] = {}
+    for location_id, permission in pairs[0].union(*pairs[1:]):
+        level = by_id.get(permission, Level.VIEW)
+        levels[location_id] = max(level, levels.get(location_id, level))
+    return levels
+
+
+def level_column(user: User) -> Greatest:
+    """`level_of` as a column of a query about locations, with 0 for a stranger: a page asks both at once."""
+    level = Case(*(When(permission_id=permission_id(level), then=Value(level.value)) for level in Level))
+    highest = [
+        rows.filter(content_object=OuterRef("pk"))
+        .values("content_object")
+        .annotate(highest=Max(level))
+        .values("highest")
+        for rows in _live_rows(user)
+    ]
+    return Greatest(*(Coalesce(Subquery(one), 0) for one in highest))
+
+
+def project(location: Location, party: Party) -> None:
+    """Make the permission rows of one party on one location say what its Access rows say.
+
+    Call it inside the transaction that changes an Access row.
+    """
+    project_all([location], party)
+
+
+def project_all(locations: Collection[Location], party: Party, *, only_more: bool = False) -> None:
+    """The same for many locations, in as many statements as for one.
+
+    `only_more` says that access was only given: then no row can be left over, and none is looked for.
+    """
+    wanted = _ends_by_level(locations, party)
+    model, grantee = _table_of(party)
+    model._default_manager.bulk_create(
+        [
+            model(
+                content_object=location,
+                permission_id=permission_id(level),
+                ends_at=ends_at,
+                **_copies(location),
+                **grantee,
+            )
+            for location in locations
+            for level, ends_at in wanted[location.pk].items()
+        ],
+        update_conflicts=True,
+        unique_fields=["content_object", *(key.removesuffix("_id") for key in grantee), "permission"],
+        update_fields=["ends_at", "sort_name", "archived"],
+    )
+    if only_more:
+        return
+    kept = Q(pk__in=[])
+    for level in Level:
+        held = [location.pk for location in locations if level in wanted[location.pk]]
+        kept |= Q(permission_id=permission_id(level), content_object__in=held)
+    model._default_manager.filter(content_object__in=locations, **grantee).exclude(kept).delete()
+
+
+def carry_copies(location: Location) -> None:
+    """After a change of name, archiving or restoring: bring the copies in the permission rows up to date."""
+    for model in (LocationUserPermission, LocationGroupPermission):
+        model._default_manager.filter(content_object=location).update(**_copies(location))
+
+
+def _copies(location: Location) -> dict[str, Any]:
+    return {"sort_name": location.sort_name, "archived": location.archived_at is not None}
+
+
+def permission_id(level: Level) -> int:
+    """The primary key of the permission that `level` adds. Kept per process; a literal helps the planner."""
+    if not _permission_ids:
+        for pk, codename in Permission.objects.filter(
+            content_type__app_label="locations", content_type__model="location"
+        ).values_list("pk", "codename"):
+            found = Level.of_codename(codename)
+            if found:  # never otherwise: the model has no other permissions today
+                _permission_ids[found] = pk
+    return _permission_ids[level]
+
+
+@receiver(post_migrate)
+def _forget_permission_ids(**kwargs: Any) -> None:
+    _permission_ids.clear()
+
+
+class LocationPermissionBackend(BaseBackend):
+    """Answers `user.has_perm("locations.view_location", location)` from the funnel, end dates included."""
+
+    def has_perm(self, user_obj: Any, perm: str, obj: Model | None = None) -> bool:
+        app, _, codename = perm.rpartition(".")
+        wanted = Level.of_codename(codename)
+        if not isinstance(obj, Location) or wanted is None or app not in ("", "locations"):
+            return False
+        level = level_of(user_obj, obj)
+        return level is not None and level >= wanted
+
+
+def _live_rows(user: User) -> list[QuerySet[Any, Any]]:
+    """The permission rows that say something about this person now: their own, and their organisations'."""
+    groups = user.groups.through._default_manager.filter(user_id=user.pk).values("group_id")
+    return [_own_rows(user), LocationGroupPermission._default_manager.filter(_LIVE, group_id__in=groups)]
+
+
+def _own_rows(user: User) -> QuerySet[Any, Any]:
+    return LocationUserPermission._default_manager.filter(_LIVE, user_id=user.pk)
+
+
+def _rows_by_grantee(ways: Ways) -> list[QuerySet[Any, Any]]:
+    """As `_live_rows`, for these ways: one entry per organisation with its id as a literal, which the planner
+    prefers.
+
+    Beyond a few organisations one entry serves all: more arms cost more to plan than they save.
+    """
+    groups = [organisation.group_id for organisation in ways.organisations]
+    chunks = [[group] for group in groups] if len(groups) <= MOST_ARMS else [groups]
+    return [
+        *([_own_rows(ways.user)] if ways.personally else []),
+        *(LocationGroupPermission._default_manager.filter(_LIVE, group_id__in=chunk) for chunk in chunks),
+    ]
+
+
+def _ends_by_level(locations: Collection[Location], party: Party) -> dict[int, dict[Level, datetime | None]]:
+    """Per location, for each level the party has: the end of what lasts longest (None: never)."""
+    rows = Access.objects.live().of_party(party).filter(location__in=locations)
+    ends: dict[int, dict[Level, datetime | None]] = {location.pk: {} for location in locations}
+    for location_id, given, ends_at in rows.values_list("location_id", "level", "ends_at"):
+        of_location = ends[location_id]
+        for level in Level:
+            if level <= given:
+                known = of_location.get(level, ends_at)
+                of_location[level] = None if known is None or ends_at is None else max(known, ends_at)
+    return ends
+
+
+def _table_of(party: Party) -> tuple[type[Model], dict[str, int]]:
+    if isinstance(party, User):
+        return LocationUserPermission, {"user_id": party.pk}
+    return LocationGroupPermission, {"group_id": party.group_id}

@@ -1,0 +1,6 @@
+"""What the floor above is told. A receiver runs inside the transaction."""
+
+from django.dispatch import Signal
+
+# Sent with `accesses` and `by` once an organisation has lost these ways to its locations, all at once.
+accesses_ended = Signal()

@@ -1,0 +1,30 @@
+"""Texts derived from names: one to sort by, one to search in."""
+
+import re
+import unicodedata
+
+# Danish order: æ, ø and å come after z; Swedish and German letters stand with their Danish kin.
+_AFTER_Z = str.maketrans({"æ": "zza", "ä": "zza", "ø": "zzb", "ö": "zzb", "å": "zzc"})
+_PLAIN = str.maketrans({"æ": "ae", "ø": "o", "å": "a", "ß": "ss", "đ": "d", "ł": "l"})
+SORT_KEY_LENGTH = 240
+
+
+def sort_key(name: str) -> str:
+    """The key that puts names in natural order under any collation: "Havnevej 2" before "Havnevej 10".
+
+    Lower-case letters, digits and single spaces only; every run of digits is padded to eight.
+    """
+    folded = _without_accents(unicodedata.normalize("NFC", name).casefold().translate(_AFTER_Z))
+    padded = re.sub(r"\d+", lambda run: run[0].lstrip("0").rjust(8, "0"), folded)
+    return " ".join(re.sub(r"[^\w]|_", " ", padded).split())[:SORT_KEY_LENGTH]
+
+
+def search_text(*parts: str) -> str:
+    """What a search looks through: lower-cased, without accents, so that "norre" finds "Nørre"."""
+    # PostgreSQL stores no NUL, so nothing can be found by one.
+    text = unicodedata.normalize("NFC", " ".join(parts)).replace("\0", "").casefold().translate(_PLAIN)
+    return " ".join(_without_accents(text).split())
+
+
+def _without_accents(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))

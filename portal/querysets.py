@@ -1,0 +1,100 @@
+"""The questions that are asked about the record, and how words are looked for in text."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from portal.paging import Around, Cursor, beyond, cursor_number, page_around
+
+if TYPE_CHECKING:
+    from portal.models import Activity
+
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(microseconds=1)
+
+
+class ActivityPage(NamedTuple):
+    """One page of the record, newest first, with the cursors of its neighbours ("" where there is none)."""
+
+    entries: "list[Activity]"
+    older: str
+    newer: str
+
+
+class ActivityQuerySet(models.QuerySet[Any]):
+    """The record, as its readers ask for it. Whose record somebody may read is for the caller to know."""
+
+    def about(self, person: str, *, may_see_addresses: bool) -> Self:
+        """Entries in which every word of `person` is found in who did it, or in whom it was done to.
+
+        A reader who is shown no addresses cannot find by one either, or could spell it out letter by letter.
+        """
+        found = self
+        for word in words_of(person):
+            actor, party = contains(word, "actor_name"), contains(word, "party_name")
+            if may_see_addresses:
+                party |= contains(word, "party_address")
+            else:
+                actor &= ~Q(actor_name__contains="@")
+                party &= ~Q(party_name__contains="@")
+            found = found.filter(actor | party)
+        return found
+
+    def between(self, first: date | None, last: date | None) -> Self:
+        """Entries from the first day to the last, both whole days in the zone times are shown in."""
+        found = self
+        if first:
+            found = found.filter(at__gte=_midnight(first))
+        if last:
+            found = found.filter(at__lt=_midnight(last + timedelta(days=1)))
+        return found
+
+    def page(self, *, older_than: str = "", newer_than: str = "", size: int = 50) -> ActivityPage:
+        """One page, newest first, by keyset. What is no cursor of an earlier page gives the newest one."""
+
+        def fetch(cursor: Cursor | None, backwards: bool, limit: int) -> "list[Activity]":
+            order = ("at", "pk") if backwards else ("-at", "-pk")
+            return list(self.filter(beyond(cursor, not backwards, key="at")).order_by(*order)[:limit])
+
+        around = Around(after=older_than, before=newer_than, size=size)
+        return ActivityPage(*page_around(around, fetch=fetch, read=_read, write=_write))
+
+    def newest_first(self, most: int) -> "Iterator[Activity]":
+        """The newest `most` entries one by one, in one query and without holding them all."""
+        return self.order_by("-at", "-pk")[:most].iterator(chunk_size=1000)
+
+
+def words_of(query: str) -> list[str]:
+    """The words to look for, the first ten. PostgreSQL takes no NUL, and nobody's name has one."""
+    return list(dict.fromkeys(query.replace("\0", " ").split()))[:10]
+
+
+def contains(word: str, *fields: str) -> Q:
+    """Any of the fields contains the word, whatever the case.
+
+    SQLite ignores case in ASCII alone, so "åse" is also asked for as "Åse" and "ÅSE".
+    """
+    spellings = {word} if word.isascii() else {word, word.lower(), word.upper(), word.capitalize()}
+    found = Q()
+    for spelling in spellings:
+        for field in fields:
+            found |= Q((f"{field}__icontains", spelling))
+    return found
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def _read(text: str) -> Cursor | None:
+    ticks, pk = (cursor_number(part) for part in text.partition("~")[::2])
+    # Seventeen digits of microseconds end in the year 5138, which a date can still be.
+    return None if ticks is None or pk is None or ticks >= 10**17 else (_START + ticks * _TICK, pk)
+
+
+def _write(entry: "Activity") -> str:
+    return f"{(entry.at - _START) // _TICK}~{entry.pk}"

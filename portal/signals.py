@@ -1,0 +1,10 @@
+"""What the floors above are told. A receiver runs inside the transaction and can refuse by raising."""
+
+from django.dispatch import Signal
+
+# Sent with `user` before they delete their account: each receiver returns a list of `closing.Obstacle`.
+account_obstacles = Signal()
+# Sent with `user` while their account is deleted: receivers end what hangs on it, and refuse by raising.
+account_closing = Signal()
+# Sent with `email`, an OutgoingEmail, once it was delivered, or will not be.
+delivery_changed = Signal()

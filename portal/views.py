@@ -1,0 +1,85 @@
+"""The pages that belong to no app."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import translation
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from portal import closing
+from portal.errors import NotFoundBecause, Refusal
+from portal.forms import PasswordAgainForm
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The Locations list is where everybody starts."""
+    return redirect("locations:list")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What is not there, and why where somebody may know.
+
+    A page that was open when it went is fetched again by the browser, which then shows this instead.
+    """
+    because = str(exception) if isinstance(exception, NotFoundBecause) else ""
+    response = render(request, "404.html", {"because": because}, status=404)
+    if because and getattr(request, "htmx", False):
+        response["HX-Refresh"] = "true"
+    return response
+
+
+@login_not_required
+@require_safe
+def health(request: HttpRequest) -> HttpResponse:
+    """For load balancers and supervisors: the web process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@login_not_required
+@require_POST
+def set_language(request: HttpRequest) -> HttpResponse:
+    """Change the language: in the account of whoever is signed in, and in this browser."""
+    back = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure()):
+        back = "/"
+    response = HttpResponseRedirect(back)
+    language = request.POST.get("language", "")
+    if language in dict(settings.LANGUAGES):
+        if request.user.is_authenticated:
+            request.user.language = language
+            request.user.save(update_fields=["language"])
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            language,
+            max_age=365 * 24 * 3600,
+            secure=settings.LANGUAGE_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
+        translation.activate(language)
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete_account(request: HttpRequest) -> HttpResponse:
+    """Say what stands in the way of deleting one's account; where nothing does, ask for the password."""
+    form = PasswordAgainForm(request.POST or None, user=request.user)
+    obstacles = closing.obstacles(request.user)
+    if request.method == "POST" and not obstacles and form.is_valid():
+        try:
+            closing.close_account(user=request.user)
+        except Refusal as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            logout(request)
+            messages.success(request, _("Your account was deleted."))
+            return redirect("account_login")
+    context = {"form": form, "obstacles": obstacles}
+    refused = request.method == "POST"
+    return render(request, "account/delete.html", context, status=422 if refused else 200)

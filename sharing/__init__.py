@@ -1,0 +1,1 @@
+"""How others come in: invitations, accepting them, and the Permissions tab."""

@@ -1,0 +1,203 @@
+"""Invitations for support staff, and all about one location on one page."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from locations.admin import AccessAdmin, LocationAdmin
+from locations.models import Access, Location
+from portal import codes, limits
+from portal.admin import SupportAdmin
+from portal.errors import Refusal
+from portal.support import MOST_OF_A_KIND, Found, Search, finds
+from sharing import supporting
+from sharing.case import case_of
+from sharing.models import Invitation, Transfer
+from sharing.support_forms import ReasonForm
+
+
+class ActingAdmin(SupportAdmin):
+    """Read-only but for acts that ask for a reason, each on a page of its own."""
+
+    def act_paths(self) -> list[URLPattern]:
+        """The addresses of the acts."""
+        return []
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*self.act_paths(), *super().get_urls()]
+
+    def act_path(self, name: str, title: str, act: Callable[[Any, HttpRequest, str], str]) -> URLPattern:
+        """The page of one act: what it is about, a reason, a button. `act` returns what was done."""
+
+        def view(request: HttpRequest, object_id: str) -> HttpResponse:
+            number = int(object_id) if object_id.isdecimal() and len(object_id) < 19 else 0
+            thing = get_object_or_404(self.get_queryset(request).select_related("location"), pk=number)
+            form = ReasonForm(request.POST or None)
+            if request.method == "POST" and form.is_valid():
+                try:
+                    messages.success(request, act(thing, request, form.cleaned_data["reason"]))
+                except Refusal as refusal:
+                    form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+                else:
+                    return redirect("admin:locations_location_change", thing.location_id)
+            context = {
+                **self.admin_site.each_context(request),
+                "title": title,
+                "subtitle": str(thing),
+                "original": thing,
+                "form": form,
+            }
+            failed = request.method == "POST"
+            return render(request, "admin/act.html", context, status=422 if failed else 200)
+
+        model = f"{self.opts.app_label}_{self.opts.model_name}"
+        return path(f"<path:object_id>/{name}/", self.admin_site.admin_view(view), name=f"{model}_{name}")
+
+
+admin.site.unregister(Location)
+admin.site.unregister(Access)
+
+
+@admin.register(Location)
+class LocationCaseAdmin(LocationAdmin):
+    """Who can see it and why, what was sent and whether it arrived, what happened: in sight at once."""
+
+    change_form_template = "admin/locations/location/case.html"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        number = int(object_id) if object_id.isdecimal() and len(object_id) < 19 else 0
+        location = Location.objects.filter(pk=number).first()
+        case = case_of(location, request.user) if location else None
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "case": case})
+
+
+@admin.register(Access)
+class AccessActAdmin(ActingAdmin, AccessAdmin):
+    """Access, which support can end."""
+
+    def act_paths(self) -> list[URLPattern]:
+        return [self.act_path("end", gettext_lazy("End the access"), _end)]
+
+
+def _end(access: Access, request: HttpRequest, reason: str) -> str:
+    if not supporting.end_access(access=access, by=request.user, because=reason):
+        return _("This access had ended before.")
+    return _("The access of {party} has ended.").format(party=access.party)
+
+
+def _resend(invitation: Invitation, request: HttpRequest, reason: str) -> str:
+    supporting.resend(invitation=invitation, by=request.user, because=reason)
+    return _("The invitation to {recipient} was sent again.").format(recipient=invitation.recipient)
+
+
+def _withdraw(invitation: Invitation, request: HttpRequest, reason: str) -> str:
+    supporting.withdraw(invitation=invitation, by=request.user, because=reason)
+    return _("The invitation to {recipient} was withdrawn.").format(recipient=invitation.recipient)
+
+
+@finds
+def find_invitations(search: Search) -> Iterator[Found]:
+    """By the address they were sent to: the page of the location each is about."""
+    if "@" in search.text:
+        found = Invitation.objects.filter(email__icontains=search.text.strip()).order_by("-invited_at")
+        yield from map(_found, found.select_related("location")[:MOST_OF_A_KIND])
+
+
+@finds
+def find_by_code(search: Search) -> Iterator[Found]:
+    """By the code, which is not shown again. Wrong ones count against whoever tried."""
+    try:
+        code = codes.normalise(search.text, length=codes.INVITATION_CODE_LENGTH)
+    except codes.Mistyped:
+        return
+    tried = (limits.WRONG_CODE_BY_ACCOUNT, search.by.pk), (limits.WRONG_CODE_BY_ADDRESS, search.network)
+    if any(limits.is_spent(limit, who) for limit, who in tried):
+        raise Refusal(_("There were too many wrong codes. Go on in a few minutes."))
+    found: QuerySet[Any] = Invitation.objects.with_code(code).select_related("location")
+    if not found:
+        for limit, who in tried:
+            limits.count(limit, who)
+    yield from map(_found, found)
+
+
+def _found(invitation: Any) -> Found:
+    more = f"{invitation.recipient} · {invitation.get_state_display()}"
+    url = reverse("admin:locations_location_change", args=[invitation.location_id])
+    return Found(_("Invitation"), invitation.location.name, more, url)
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ActingAdmin):
+    """Found by address, organisation or location. Not by code: a search stands in the address of the page."""
+
+    list_display = (
+        "location",
+        "kind",
+        "email",
+        "organisation",
+        "level",
+        "state",
+        "invited_by",
+        "invited_at",
+        "expires_at",
+    )
+    list_filter = ("state", "kind")
+    list_select_related = ("location", "organisation", "invited_by")
+    search_fields = ("email", "organisation__name", "location__name", "invited_by__email")
+    fields = (
+        "location",
+        "kind",
+        "email",
+        "organisation",
+        "level",
+        "access_ends_at",
+        "works_once",
+        "uses",
+        "state",
+        "invited_by",
+        "invited_at",
+        "expires_at",
+        "settled_by",
+        "settled_at",
+    )
+    ordering = ("-invited_at",)
+
+    def act_paths(self) -> list[URLPattern]:
+        return [
+            self.act_path("resend", gettext_lazy("Send the invitation again"), _resend),
+            self.act_path("withdraw", gettext_lazy("Withdraw the invitation"), _withdraw),
+        ]
+
+
+@admin.register(Transfer)
+class TransferAdmin(SupportAdmin):
+    """Found by address or location."""
+
+    list_display = ("location", "email", "state", "invited_by", "invited_at", "expires_at")
+    list_filter = ("state",)
+    list_select_related = ("location", "invited_by")
+    search_fields = ("email", "location__name", "invited_by__email")
+    fields = (
+        "location",
+        "email",
+        "state",
+        "invited_by",
+        "invited_at",
+        "expires_at",
+        "settled_by",
+        "settled_at",
+    )
+    ordering = ("-invited_at",)

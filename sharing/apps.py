@@ -1,0 +1,16 @@
+from importlib import import_module
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class SharingConfig(AppConfig):
+    name = "sharing"
+    verbose_name = _("sharing")
+
+    def ready(self) -> None:
+        """Listen to what the floors below tell."""
+        import_module("sharing.receivers")
+        # Its e-mails can be built wherever the portal runs.
+        import_module("sharing.reminders")
+        import_module("sharing.review_mail")

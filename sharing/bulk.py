@@ -1,0 +1,234 @@
+"""Jobs about many locations: ordering, confirming, and working them off in the background.
+
+A job is a row, written in the request's transaction; the broker only hurries it, and a sweep finds what was
+missed. It is claimed by a conditional UPDATE with a lease and done batch by batch, each in one transaction
+with its outcomes: a worker that dies leaves what it has done, and the next goes on after it. Rights are asked
+again at the time of work. What becomes of a location says `bulk_share`, `bulk_access` or `offers`.
+"""
+
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.db.models import Count
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from locations.models import Location
+from locations.querysets import LocationQuerySet
+from organisations.services import UNKNOWN_KEY
+from portal.errors import Refusal
+from portal.invitations import throttle
+from portal.models import User
+from sharing import bulk_access, bulk_share, offers
+from sharing.bulk_outcomes import CHANGING, Outcome
+from sharing.models import BulkJob, BulkRow
+
+BATCH = 500
+# More than these are ordered in several jobs.
+MOST = 10_000
+# Longer than a batch can take.
+LEASE = timedelta(seconds=180)
+# A task takes no further batch after this; the sweep starts the next.
+LONGEST_WORK_SECONDS = 60
+DRAFTS_KEPT = timedelta(days=1)
+
+Outcomes = dict[int, Outcome]
+State = BulkJob.State
+
+
+@dataclass(frozen=True)
+class Doing:
+    """How one act looks at locations, does them, and tells people once all are done."""
+
+    look: Callable[[BulkJob, Collection[Location]], Outcomes]
+    do: Callable[[BulkJob, Collection[int]], Outcomes]
+    finish: Callable[[BulkJob], None]
+
+
+def _nothing_to_preview(job: BulkJob, found: Collection[Location]) -> Outcomes:
+    raise NotImplementedError  # not covered: an offer is its own preview
+
+
+DOING = {
+    BulkJob.Act.SHARE: Doing(bulk_share.look, bulk_share.do, bulk_share.finish),
+    BulkJob.Act.END: Doing(bulk_access.look_at_ends, bulk_access.end, bulk_access.finish_ends),
+    BulkJob.Act.TERMS: Doing(bulk_access.look_at_terms, bulk_access.change, bulk_access.finish_terms),
+    BulkJob.Act.ACCEPT: Doing(_nothing_to_preview, offers.add, offers.finish),
+}
+
+
+@transaction.atomic
+def draft(job: BulkJob, locations: LocationQuerySet | list[Location]) -> BulkJob:
+    """Keep the order with what would become of each location now: the preview. Nothing else happens yet.
+
+    Raises Refusal where there is nothing to order, or too much.
+    """
+    # One more than may be tells that it is too much: nobody's hundred thousand are read for a refusal.
+    found = list(locations[: MOST + 1])
+    if not found:
+        raise Refusal(_("Choose at least one location."))
+    if len(found) > MOST:
+        raise Refusal(_("These are too many at once. Narrow them down to {n}.").format(n=MOST))
+    job.save()
+    for start in range(0, len(found), BATCH):
+        some = found[start : start + BATCH]
+        outcomes = DOING[BulkJob.Act(job.act)].look(job, some)
+        BulkRow.objects.bulk_create(
+            BulkRow(job=job, location_id=pk, outcome=outcome) for pk, outcome in outcomes.items()
+        )
+    return job
+
+
+def confirm(*, job: BulkJob, by: User) -> bool:
+    """Order it for good; whether it was this call that did. One e-mail counts as one, whatever is in it.
+
+    Raises Refusal where its preview was empty, the key was replaced since, or they are written to too often.
+    """
+    if not job.is_draft:
+        return False
+    if not job.rows.changing().exists():
+        raise Refusal(_("There is nothing to do here. Choose other locations."))
+    if job.organisation and job.key_version not in ("", job.organisation.key_version):
+        raise Refusal(UNKNOWN_KEY)
+    if job.act == BulkJob.Act.SHARE:
+        throttle(by, about="many", recipient=job.email or str(job.organisation_id))
+    with transaction.atomic():
+        drafts = BulkJob.objects.filter(pk=job.pk, by=by, state=State.DRAFT)
+        confirmed = drafts.update(state=State.QUEUED, due_at=timezone.now()) == 1
+        if confirmed:
+            hurry()
+    return confirmed
+
+
+def hurry() -> None:
+    """Nudge a worker once this transaction commits."""
+    transaction.on_commit(_nudge, robust=True)
+
+
+def _nudge() -> None:
+    """Ask a worker to look at once. Harmless if it is lost: beat asks every ten seconds."""
+    from sharing.tasks import work_off_jobs
+
+    work_off_jobs.apply_async(retry=False, expires=60)
+
+
+# --- At work ------------------------------------------------------------------------------------
+
+
+def work_off() -> int:
+    """Work until no job is due or time is up; returns how many batches were done."""
+    end, done = time.monotonic() + LONGEST_WORK_SECONDS, 0
+    while time.monotonic() < end and (job := claim()):
+        while time.monotonic() < end and step(job):
+            done += 1
+        release(job)
+    return done
+
+
+def claim(pk: int | None = None) -> BulkJob | None:
+    """Take a due job, or this one if it is due, under a lease nobody else holds."""
+    due = BulkJob.objects.due()
+    if pk is not None:
+        due = due.filter(pk=pk)
+    if connection.features.has_select_for_update_skip_locked:
+        due = due.select_for_update(skip_locked=True)
+    mark = uuid.uuid4()
+    with transaction.atomic():
+        for found in due[:1]:
+            # Still due: where nothing is locked by reading, of two who read it one writes it.
+            BulkJob.objects.filter(pk=found.pk).due().order_by().update(
+                state=State.WORKING, claim=mark, due_at=timezone.now() + LEASE
+            )
+    return BulkJob.objects.with_all().filter(claim=mark).first()
+
+
+@transaction.atomic
+def step(job: BulkJob) -> bool:
+    """Do the next batch, with its outcomes; whether there may be more. Nothing, where another holds it."""
+    held = BulkJob.objects.filter(pk=job.pk, claim=job.claim, state=State.WORKING)
+    if not held.update(due_at=timezone.now() + LEASE):
+        return False
+    ids = list(job.rows.waiting().values_list("location_id", flat=True)[:BATCH])
+    doing = DOING[BulkJob.Act(job.act)]
+    if not ids:
+        doing.finish(job)
+        held.update(state=State.DONE, finished_at=timezone.now())
+        return False
+    by_outcome: dict[Outcome, list[int]] = defaultdict(list)
+    for pk, outcome in doing.do(job, ids).items():
+        by_outcome[outcome].append(pk)
+    for outcome, some in by_outcome.items():
+        job.rows.filter(location__in=some).update(outcome=outcome, done=True)
+    return True
+
+
+def release(job: BulkJob) -> None:
+    """Let others take it up at once, if there is anything left."""
+    BulkJob.objects.filter(pk=job.pk, claim=job.claim, state=State.WORKING).update(due_at=timezone.now())
+
+
+def begin_at_once(job: BulkJob) -> None:
+    """The first batch within the request, so that who accepts a few need not wait for a worker."""
+    claimed = claim(job.pk)
+    if claimed is None:
+        return
+    if step(claimed):
+        step(claimed)
+    release(claimed)
+    hurry()
+
+
+def forget_drafts() -> int:
+    """Delete previews nobody has confirmed; returns how many."""
+    old = BulkJob.objects.filter(state=State.DRAFT, created_at__lt=timezone.now() - DRAFTS_KEPT)
+    return old.delete()[1].get("sharing.BulkJob", 0)
+
+
+# --- What a page shows --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many rows of a job have which outcome."""
+
+    counts: dict[Outcome, int]
+    done: int
+
+    @classmethod
+    def of(cls, job: BulkJob) -> "Tally":
+        """Counted in one query."""
+        counts: dict[Outcome, int] = defaultdict(int)
+        done = 0
+        for outcome, is_done, n in job.rows.values_list("outcome", "done").annotate(n=Count("pk")):
+            counts[Outcome(outcome)] += n
+            done += n if is_done else 0
+        return cls(dict(counts), done)
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.counts.values())
+
+    @property
+    def changing(self) -> int:
+        """Those by which something changes, or has changed."""
+        return sum(n for outcome, n in self.counts.items() if outcome in CHANGING)
+
+    @property
+    def skipped(self) -> int:
+        """The others."""
+        return self.total - self.changing
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether there is more than one outcome to tell apart."""
+        return len(self.counts) > 1
+
+    def __iter__(self) -> Iterator[tuple[Outcome, int]]:
+        """Outcome by outcome, in the order of the words."""
+        return iter([(outcome, self.counts[outcome]) for outcome in Outcome if outcome in self.counts])

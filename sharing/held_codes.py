@@ -1,0 +1,147 @@
+"""The invitation codes this browser has shown, kept in the session as digests: never the codes themselves.
+
+A session lives in the database, so a code in it would be a code in the database.
+
+Having typed a code proves nothing: only `newest`, which throttles and counts, makes a digest worth something.
+"""
+
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+
+from portal import codes, limits
+from portal.activity import record
+from portal.answering import Holder, Situation
+from portal.invitations import CODE_PURPOSE, AbstractInvitation
+from portal.models import User
+from portal.network import client_network
+from portal.verbs import Verb
+from sharing import kinds
+
+_SESSION_KEY = "invitation_codes"
+_KEPT = 10
+# What a digest in the session has turned out to be: not looked up yet; wrong, and counted as such; the code
+# of an invitation; the code of one that was shown while it could be accepted.
+_NEW, _COUNTED, _FOUND, _LIVE = "new", "counted", "found", "live"
+_PROVEN = (_FOUND, _LIVE)
+
+
+class TooManyWrongCodes(Exception):
+    """This account, or this network, has tried too many wrong codes for now."""
+
+
+def is_throttled(request: HttpRequest) -> bool:
+    """Whether this account, or this network, has tried too many wrong codes for now."""
+    return any(limits.is_spent(limit, who) for limit, who in _counters(request))
+
+
+def keep(request: HttpRequest, code: str) -> None:
+    """Remember that this browser has the normalised `code`.
+
+    Raises TooManyWrongCodes, and keeps nothing, where it could not be looked up now anyway.
+    """
+    digest = codes.digest(code, purpose=CODE_PURPOSE)
+    how = all_of(request).get(digest, _NEW)
+    _refuse_when_throttled(request, how)
+    held = {key: value for key, value in all_of(request).items() if key != digest}
+    _save(request, {**held, digest: how})
+
+
+def all_of(request: HttpRequest) -> dict[str, str]:
+    """The digests this browser holds, newest last."""
+    return dict(request.session.get(_SESSION_KEY, {}))
+
+
+def for_the_next_person(request: HttpRequest, uuid: UUID | None) -> dict[str, str]:
+    """What outlives a change of account: the code of this invitation if it is proven, or else the newest.
+
+    Unproven ones stay behind where an invitation is named: which of them is left would tell which was right.
+    """
+    held = all_of(request)
+    if uuid is None:
+        return dict(list(held.items())[-1:])
+    invitation = kinds.with_uuid(uuid)
+    digest = invitation.code_digest if invitation else ""
+    return {digest: held[digest]} if held.get(digest) in _PROVEN else {}
+
+
+def restore(request: HttpRequest, held: dict[str, str]) -> None:
+    """Put back what a sign-out emptied."""
+    _save(request, held)
+
+
+def forget(request: HttpRequest, invitation: AbstractInvitation) -> None:
+    """Forget the code of this invitation."""
+    _save(request, {key: how for key, how in all_of(request).items() if key != invitation.code_digest})
+
+
+def holder(request: HttpRequest, invitation: AbstractInvitation) -> Holder:
+    """Who is looking at this invitation, and what they hold. A code that is not proven is not held."""
+    how = all_of(request).get(invitation.code_digest)
+    return Holder(user=_user(request), has_code=how in _PROVEN, saw_it_live=how == _LIVE)
+
+
+def newest(request: HttpRequest) -> tuple[AbstractInvitation | None, Situation]:
+    """The invitation of the code that came last, if there is something to say of it to this person.
+
+    (None, UNKNOWN) is one and the same for codes that never were and those that ended, and counts as a wrong
+    try once. Raises TooManyWrongCodes when there were too many, before anything is looked up.
+    """
+    held = all_of(request)
+    digest, how = next(reversed(held.items()))
+    _refuse_when_throttled(request, how)
+    invitation = kinds.with_digest(digest)
+    claim = Holder(user=_user(request), has_code=True, saw_it_live=how == _LIVE)
+    situation = kinds.situation_of(invitation, claim) if invitation else Situation.UNKNOWN
+    if situation is not Situation.UNKNOWN:
+        if how not in _PROVEN:
+            _save(request, {**held, digest: _FOUND})
+        return invitation, situation
+    if how == _NEW:
+        _count_wrong_try(request, invitation)
+        _save(request, {**held, digest: _COUNTED})
+    return None, Situation.UNKNOWN
+
+
+def saw_live(request: HttpRequest, invitation: AbstractInvitation) -> None:
+    """Remember that this browser was shown the invitation while it could be accepted."""
+    held = all_of(request)
+    if held.get(invitation.code_digest) == _FOUND:
+        _save(request, {**held, invitation.code_digest: _LIVE})
+
+
+def _count_wrong_try(request: HttpRequest, invitation: AbstractInvitation | None) -> None:
+    """Against whoever tried; and where the code was one that has ended, in the record of what it was for."""
+    for limit, who in _counters(request):
+        limits.count(limit, who)
+    if invitation is not None:
+        record(
+            Verb.WRONG_CODE,
+            by=_user(request),
+            invitation=str(invitation.uuid),
+            **kinds.answering(invitation).about(invitation),
+        )
+
+
+def _refuse_when_throttled(request: HttpRequest, how: str) -> None:
+    """Too many wrong codes here stop whatever is not proven yet."""
+    if how not in _PROVEN and is_throttled(request):
+        raise TooManyWrongCodes
+
+
+def _counters(request: HttpRequest) -> list[tuple[limits.Limit, object]]:
+    """What a wrong try counts against: the account if there is one, and the network."""
+    counters: list[tuple[limits.Limit, object]] = [(limits.WRONG_CODE_BY_ADDRESS, client_network(request))]
+    if request.user.is_authenticated:
+        counters.append((limits.WRONG_CODE_BY_ACCOUNT, request.user.pk))
+    return counters
+
+
+def _user(request: HttpRequest) -> User | None:
+    user: User | AnonymousUser = request.user
+    return user if isinstance(user, User) else None
+
+
+def _save(request: HttpRequest, held: dict[str, str]) -> None:
+    request.session[_SESSION_KEY] = dict(list(held.items())[-_KEPT:])

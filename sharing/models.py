@@ -1,0 +1,171 @@
+"""Invitations and what became of them (product rule 4)."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from locations.levels import Level
+from locations.models import Access, Location
+from organisations.models import Organisation
+from portal.invitations import AbstractInvitation
+from sharing.bulk_models import BulkJob, BulkLoss, BulkRow, Offer
+from sharing.querysets import InvitationQuerySet, TransferQuerySet
+from sharing.request_models import AccessRequest
+from sharing.review_models import AccessReview, ReviewReader
+
+__all__ = [
+    "Acceptance",
+    "AccessRequest",
+    "AccessReview",
+    "BulkJob",
+    "BulkLoss",
+    "BulkRow",
+    "Invitation",
+    "Offer",
+    "ReviewReader",
+    "Transfer",
+]
+
+
+class Invitation(AbstractInvitation):
+    """One offer of access to one location: to a person, to an organisation, or to whoever has the code."""
+
+    class Kind(models.TextChoices):
+        PERSON = "person", _("Individual")
+        ORGANISATION = "organisation", _("Organisation")
+        CODE = "code", _("Share via invitation code")
+
+    location = models.ForeignKey(
+        Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="invitations"
+    )
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices)
+    organisation = models.ForeignKey(
+        Organisation,
+        verbose_name=_("organisation"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="invitations",
+    )
+    level = models.PositiveSmallIntegerField(_("level"), choices=Level.choices)
+    access_ends_at = models.DateTimeField(_("access until"), null=True)
+    message = models.TextField(_("message"), blank=True, max_length=1000)
+    works_once = models.BooleanField(_("works once"), default=False)
+    uses = models.PositiveIntegerField(_("uses"), default=0)
+    invited_through = models.ForeignKey(
+        Access, verbose_name=_("invited through"), on_delete=models.PROTECT, related_name="invitations"
+    )
+    # The envelope it was sent in with many others; renewed by itself, it leaves that.
+    offer = models.ForeignKey(
+        Offer,
+        verbose_name=_("sent with others"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="invitations",
+    )
+
+    objects: ClassVar = InvitationQuerySet.as_manager()
+
+    class Meta(AbstractInvitation.Meta):
+        constraints: ClassVar = [
+            *AbstractInvitation.Meta.constraints,
+            models.CheckConstraint(
+                condition=(
+                    Q(kind="person", organisation__isnull=True) & ~Q(email="")
+                    | Q(kind="organisation", organisation__isnull=False, email="")
+                    | Q(kind="code", organisation__isnull=True, email="")
+                ),
+                name="invitation_recipient",
+            ),
+            models.UniqueConstraint(
+                fields=["location", "email"], condition=Q(kind="person"), name="invitation_person_once"
+            ),
+            models.UniqueConstraint(
+                fields=["location", "organisation"],
+                condition=Q(kind="organisation"),
+                name="invitation_organisation_once",
+            ),
+            models.UniqueConstraint(
+                fields=["location"],
+                condition=Q(kind="code", state="pending"),
+                name="invitation_one_live_code",
+            ),
+            models.CheckConstraint(
+                condition=Q(works_once=False) | Q(uses__lte=1) & Q(kind="code"),
+                name="invitation_works_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(access_ends_at__isnull=True) | Q(expires_at__lte=F("access_ends_at")),
+                name="invitation_ends_with_what_it_offers",
+            ),
+        ]
+        indexes: ClassVar = [
+            *AbstractInvitation.Meta.indexes,
+            models.Index(fields=["email"], condition=Q(kind="person"), name="invitation_of_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipient} · {self.location}"
+
+    @property
+    def recipient(self) -> str:
+        """What the sharer calls whom it was sent to."""
+        return self.email or (str(self.organisation) if self.organisation else str(_("Invitation code")))
+
+
+class Acceptance(models.Model):
+    """One use of an invitation: who accepted it when, and the access it gave. A code may have many."""
+
+    invitation = models.ForeignKey(
+        Invitation, verbose_name=_("invitation"), on_delete=models.PROTECT, related_name="acceptances"
+    )
+    access = models.ForeignKey(
+        Access, verbose_name=_("access"), on_delete=models.PROTECT, related_name="acceptances"
+    )
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("by"), on_delete=models.PROTECT, related_name="acceptances"
+    )
+    at = models.DateTimeField(default=timezone.now)
+    # Which renewal of the invitation was accepted.
+    nonce = models.CharField(max_length=22)
+
+    class Meta:
+        verbose_name = _("acceptance")
+        verbose_name_plural = _("acceptances")
+        indexes: ClassVar = [models.Index(fields=["invitation", "-at"], name="acceptance_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.by} · {self.invitation}"
+
+
+class Transfer(AbstractInvitation):
+    """One offer to one person to become the Owner of one location, with everything in it (product rule 2)."""
+
+    location = models.ForeignKey(
+        Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="transfers"
+    )
+    message = models.TextField(_("message"), blank=True, max_length=1000)
+
+    objects: ClassVar = TransferQuerySet.as_manager()
+
+    class Meta(AbstractInvitation.Meta):
+        verbose_name = _("invitation to become Owner")
+        verbose_name_plural = _("invitations to become Owner")
+        constraints: ClassVar = [
+            *AbstractInvitation.Meta.constraints,
+            models.CheckConstraint(condition=~Q(email=""), name="transfer_has_address"),
+            models.UniqueConstraint(fields=["location", "email"], name="transfer_once"),
+            models.UniqueConstraint(
+                fields=["location"], condition=Q(state="pending"), name="transfer_one_pending"
+            ),
+        ]
+        indexes: ClassVar = [
+            *AbstractInvitation.Meta.indexes,
+            models.Index(fields=["email"], name="transfer_of_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} · {self.location}"

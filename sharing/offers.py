@@ -1,0 +1,218 @@
+"""What a recipient does with an offer of many locations: accept or decline all of it in one step.
+
+Accepting answers the offer at once, and gives the access in batches (`sharing.bulk`): each location's own
+invitation is asked again then, so that nothing is given which was withdrawn meanwhile.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, ClassVar, cast
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from locations import services as locations
+from locations.levels import Level
+from locations.models import Access
+from locations.permissions import Party
+from organisations.permissions import is_administrator
+from organisations.services import lock_organisation
+from portal.activity import record_all
+from portal.answering import Answering, Situation
+from portal.errors import Refusal
+from portal.models import User
+from portal.verbs import Verb
+from sharing import bulk_emails
+from sharing.bulk_outcomes import Outcome
+from sharing.models import Acceptance, BulkJob, BulkRow, Invitation, Offer
+from sharing.permissions import covering, earlier, party_ways, ways_to_share_by
+from sharing.record import of_invitation
+from sharing.settling import withdraw_all
+
+State = Invitation.State
+Outcomes = dict[int, Outcome]
+
+
+class AnsweringOffers(Answering):
+    """How offers of many locations are answered."""
+
+    model = Offer
+    sentences: ClassVar = {
+        Situation.HAS_ACCESS: _("You already have access to these locations."),
+        Situation.STOPPED: _("Nothing of this can be shared any more by the person who invited you."),
+    }
+
+    def of_somebody_else(self, invitation: Offer) -> Situation:
+        return Situation.NOT_ADMINISTRATOR if invitation.organisation else Situation.WRONG_ACCOUNT
+
+    def still_stands(self, invitation: Offer) -> bool:
+        """While one location in it is in use, and can still be shared by whoever did."""
+        return bool(_that_stand(invitation))
+
+    def has_something_for(self, invitation: Offer, user: User) -> bool:
+        party = invitation.organisation or user
+        standing = _that_stand(invitation)
+        held = party_ways(party, [one.location for one in standing])
+        return any(not _covers(held.get(one.location_id, []), one) for one in standing)
+
+    def about(self, invitation: Offer) -> dict[str, Any]:
+        """Of many locations; the record is kept by location, so it names none."""
+        return {"organisation": invitation.organisation, "kind": "offer"}
+
+    def declined(self, invitation: Offer, by: User) -> None:
+        """With it each invitation that is in it still."""
+        inside = Invitation.objects.open().filter(offer=invitation).with_all()
+        # Locked, so that each is answered once; whoever accepts one by itself waits, or comes first.
+        answered = list(inside.select_for_update(of=("self",)).order_by("location_id"))
+        inside.update(state=State.DECLINED, settled_by=by, settled_at=timezone.now())
+        record_all(of_invitation(Verb.INVITATION_DECLINED, one, by) for one in answered)
+        bulk_emails.queue_to_sharer("offer-declined", invitation)
+
+    def asked_for(self, invitation: Offer, by: User) -> None:
+        bulk_emails.queue_to_sharer("offer-asked-for", invitation, by=by.pk, once=f"{by.pk}/{timezone.now()}")
+
+
+OFFERS = AnsweringOffers()
+
+
+def left_in(offer: Offer) -> Any:
+    """The invitations in it that can be answered still, by name of location."""
+    inside = Invitation.objects.open().filter(offer=offer).with_all()
+    return inside.order_by("location__sort_name", "location_id")
+
+
+@transaction.atomic
+def accept(*, offer: Offer, by: User, nonce: str) -> BulkJob:
+    """Take all of it up, for `by` or for the organisation it was sent to; returns the job that does it.
+
+    Raises Refusal with the reason, `situation` in its data. Of many at once one succeeds.
+    """
+    party = _party(offer, by)
+    if not offer.answer(State.ACCEPTED, by=by, nonce=nonce):
+        raise OFFERS.why_not(offer, by, nonce)
+    job = BulkJob.objects.create(
+        by=by,
+        act=BulkJob.Act.ACCEPT,
+        state=BulkJob.State.QUEUED,
+        offer=offer,
+        language=by.language,
+        **{"user" if isinstance(party, User) else "organisation": party},
+    )
+    ids = left_in(offer).order_by("location_id").values_list("location_id", flat=True)
+    BulkRow.objects.bulk_create([BulkRow(job=job, location_id=pk, outcome=Outcome.ADDED) for pk in ids])
+    return job
+
+
+def _party(offer: Offer, by: User) -> Party:
+    """For whom it is accepted. Raises Refusal unless `by` may."""
+    if offer.organisation is None:
+        if not OFFERS.is_addressed_to(offer, by):
+            raise OFFERS.refusal(Situation.WRONG_ACCOUNT, offer)
+        return by
+    organisation = lock_organisation(offer.organisation)
+    if not is_administrator(by, organisation):
+        raise OFFERS.refusal(Situation.NOT_ADMINISTRATOR, offer)
+    return organisation
+
+
+def add(job: BulkJob, ids: Collection[int]) -> Outcomes:
+    """Give the access to each of these, as far as its invitation stands, in the caller's transaction."""
+    if job.organisation:
+        job.organisation = lock_organisation(job.organisation)
+    offer, party = _of(job)
+    here = {one.pk: one for one in locations.lock_locations(ids)}
+    inside = Invitation.objects.filter(offer=offer, location__in=here, state=State.PENDING)
+    # In time is what was so when the offer was accepted, however late a worker comes.
+    invitations = inside.filter(expires_at__gt=offer.settled_at).select_for_update(of=("self",))
+    outcomes = dict.fromkeys(ids, Outcome.GONE)
+    if not job.by.is_active or (job.organisation and not is_administrator(job.by, job.organisation)):
+        return outcomes
+    ways = ways_to_share_by(offer.invited_by, here.values())
+    held = party_ways(party, here.values())
+    chosen: list[Invitation] = []
+    for invitation in invitations.order_by("location_id").select_related("organisation"):
+        pk = invitation.location_id
+        invitation.location, invitation.invited_by = here[pk], offer.invited_by
+        if here[pk].archived_at or pk not in ways:
+            continue
+        ends_at = earlier(invitation.access_ends_at, ways[pk].ends_at)
+        if covering(held.get(pk, []), level=Level(invitation.level), ends_at=ends_at):
+            outcomes[pk] = Outcome.HAS_ACCESS
+            continue
+        outcomes[pk] = Outcome.ADDED
+        chosen.append(invitation)
+    if chosen:
+        _give(job, chosen, ways)
+    return outcomes
+
+
+def _give(job: BulkJob, chosen: list[Invitation], ways: dict[int, Access]) -> None:
+    Invitation.objects.filter(pk__in=[one.pk for one in chosen]).update(
+        state=State.ACCEPTED, settled_by=job.by, settled_at=timezone.now(), uses=F("uses") + 1
+    )
+    until: dict[datetime | None, list[Invitation]] = defaultdict(list)
+    for one in chosen:
+        until[earlier(one.access_ends_at, ways[one.location_id].ends_at)].append(one)
+    offer, party = _of(job)
+    reason = Access.Reason.ORGANISATION if job.organisation else Access.Reason.EMAIL
+    given: dict[int, Access] = {}
+    for ends_at, some in until.items():
+        accesses = locations.give_all(
+            locations=[one.location for one in some],
+            party=party,
+            level=Level(offer.level),
+            reason=reason,
+            by=offer.invited_by,
+            through_ids={one.location_id: ways[one.location_id].pk for one in some},
+            ends_at=ends_at,
+        )
+        given |= {access.location_id: access for access in accesses}
+    Acceptance.objects.bulk_create(
+        Acceptance(invitation=one, access=given[one.location_id], by=job.by, nonce=one.nonce)
+        for one in chosen
+    )
+    record_all(of_invitation(Verb.INVITATION_ACCEPTED, one, job.by) for one in chosen)
+
+
+def finish(job: BulkJob) -> None:
+    """The sharer is told once, of what was added."""
+    added = job.rows.filter(outcome=Outcome.ADDED).count()
+    if added:
+        bulk_emails.queue_to_sharer("offer-accepted", _of(job)[0], added=added)
+
+
+def _of(job: BulkJob) -> tuple[Offer, Party]:
+    """The offer that was accepted, and for whom."""
+    return cast(Offer, job.offer), cast(Party, job.party)
+
+
+@transaction.atomic
+def withdraw(*, offer: Offer, by: User) -> bool:
+    """Take back what is unanswered of it; whether there was anything. Raises Refusal once accepted."""
+    inside = Invitation.objects.unsettled().filter(offer=offer)
+    locations.lock_locations(list(inside.values_list("location_id", flat=True)))
+    withdrawn = offer.withdraw(by)
+    if withdrawn:
+        bulk_emails.queue_withdrawn(offer)
+        withdraw_all(list(inside.with_all()), by)
+    elif Offer.objects.filter(pk=offer.pk, state=State.ACCEPTED).exists():
+        raise Refusal(
+            _("{recipient} has accepted meanwhile. You can take the access away instead.").format(
+                recipient=offer.recipient
+            )
+        )
+    return withdrawn
+
+
+def _that_stand(offer: Offer) -> list[Invitation]:
+    """Those in it that can be accepted, to locations in use that the sharer may share."""
+    inside = [one for one in left_in(offer) if one.location.archived_at is None]
+    ways = ways_to_share_by(offer.invited_by, [one.location for one in inside])
+    return [one for one in inside if one.location_id in ways]
+
+
+def _covers(held: Collection[Access], invitation: Invitation) -> bool:
+    return covering(held, level=Level(invitation.level), ends_at=invitation.access_ends_at) is not None

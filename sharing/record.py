@@ -1,0 +1,44 @@
+"""How what happens to invitations is recorded."""
+
+from portal.activity import unwritten
+from portal.models import Activity, User
+from portal.verbs import Verb
+from sharing.models import Invitation, Transfer
+
+
+def record_invitation(verb: Verb, invitation: Invitation, by: User | None, **details: str) -> None:
+    """One entry about an invitation, written at once."""
+    of_invitation(verb, invitation, by, **details).save()
+
+
+def of_invitation(verb: Verb, invitation: Invitation, by: User | None, **details: str) -> Activity:
+    """One entry about an invitation, unwritten: whom it is for, of which kind and level; never its code."""
+    return unwritten(
+        verb,
+        by=by,
+        location=invitation.location,
+        organisation=invitation.organisation,
+        party=str(invitation.organisation or ""),
+        party_address=invitation.email,
+        invitation=str(invitation.uuid),
+        kind=invitation.kind,
+        level=invitation.level,
+        **details,
+    )
+
+
+def record_transfer(verb: Verb, transfer: Transfer, by: User | None, **details: str) -> None:
+    """One entry about an invitation to become Owner, written at once."""
+    of_transfer(verb, transfer, by, **details).save()
+
+
+def of_transfer(verb: Verb, transfer: Transfer, by: User | None, **details: str) -> Activity:
+    """One entry about an invitation to become Owner, unwritten: whom it is for; never its code."""
+    return unwritten(
+        verb,
+        by=by,
+        location=transfer.location,
+        party_address=transfer.email,
+        transfer=str(transfer.uuid),
+        **details,
+    )

@@ -1,0 +1,159 @@
+"""Taking access back (product rule 3)."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Self
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from locations import services as locations
+from locations.levels import Level
+from locations.models import Access, Location
+from locations.permissions import Party
+from portal.errors import Refusal
+from portal.models import User
+from portal.verbs import Verb
+from sharing.models import Invitation
+from sharing.permissions import Viewer, ways_to_share_by
+from sharing.removal_emails import queue_accesses_removed
+from sharing.settling import withdraw_all
+from sharing.transfer_settling import withdraw_transfers_of_those_who_lost
+
+NOT_YOURS = _("This access is not yours to take away.")
+
+
+@transaction.atomic
+def remove_access(*, access: Access, by: User, also_given_on: bool = True) -> list[Access]:
+    """End the access, at once. Returns all that ended; empty when it had ended before.
+
+    With `also_given_on` what its party had shared on ends too. Open invitations of whoever may no longer
+    share are withdrawn, and so is the live code where somebody was put out who may know it. Those who lost
+    something are told by e-mail. Raises Refusal when it is not theirs to end.
+    """
+    location = locations.lock_location(access.location)
+    return end_as(Viewer.of(by, location), access, also_given_on)
+
+
+def end_as(viewer: Viewer, access: Access, also_given_on: bool = True, **details: str) -> list[Access]:
+    """The same for a viewer of the locked location; `details` go on the record."""
+    by = viewer.user
+    access = viewer.accesses[access.pk]
+    if access not in viewer.live:
+        return []
+    if not viewer.may_end(access):
+        raise Refusal(NOT_YOURS)
+    ending = Ending.of([access], viewer, also_given_on=also_given_on)
+    end_all([ending], by, **details)
+    for each in ending.accesses:
+        if not viewer.holds(each):
+            queue_accesses_removed([each], by)
+    return ending.accesses
+
+
+@dataclass
+class Ending:
+    """What ends on one location: what was asked for, and what was given on from that."""
+
+    viewer: Viewer
+    asked: list[Access]
+    given_on: list[Access]
+
+    @classmethod
+    def of(cls, asked: list[Access], viewer: Viewer, *, also_given_on: bool) -> Self:
+        """These, and what was given on from them where that ends too, each once."""
+        given_on: list[Access] = []
+        for access in asked if also_given_on else []:
+            given_on += [one for one in given_on_from(access, viewer) if one not in (*asked, *given_on)]
+        return cls(viewer, asked, given_on)
+
+    @property
+    def accesses(self) -> list[Access]:
+        """All of it."""
+        return [*self.asked, *self.given_on]
+
+    def verb_of(self, access: Access) -> Verb:
+        """Giving up one's own is leaving."""
+        leaves = access in self.asked and self.viewer.is_own(access)
+        return Verb.ACCESS_LEFT if leaves else Verb.ACCESS_REMOVED
+
+
+def end_all(endings: Collection[Ending], by: User, **details: str) -> None:
+    """End all of it, under the caller's locks on the locations; whom to tell is for the caller.
+
+    `details` go on the record. In as many statements for many locations as for one, but for each further
+    party something had been given on to.
+    """
+    of_party: dict[tuple[Party, Verb], list[Access]] = defaultdict(list)
+    for ending in endings:
+        for access in ending.accesses:
+            of_party[access.party, ending.verb_of(access)].append(access)
+    for (party, verb), accesses in of_party.items():
+        locations.end_all(accesses=accesses, party=party, by=by, verb=verb, **details)
+    withdraw_of_those_who_lost([ending.viewer.location for ending in endings], by)
+    known = [ending.viewer.location for ending in endings if knows_the_code(ending.accesses, ending.viewer)]
+    if known:
+        codes = Invitation.objects.open().filter(location__in=known, kind=Invitation.Kind.CODE)
+        withdraw_all(codes.with_all(), by)
+
+
+def given_on_from(access: Access, viewer: Viewer) -> list[Access]:
+    """What ends with `access` unless it is kept: live access that was given by way of its party, and on.
+
+    A party that can share the location by another way keeps what it gave.
+    """
+    ending = [access]
+    for each in ending:  # grows while it is walked
+        if _may_share_otherwise(each, ending, viewer):
+            continue
+        for other in viewer.live:
+            source = viewer.accesses.get(other.given_through_id or 0)
+            if source and source.party == each.party and other not in ending and viewer.may_end(other):
+                ending.append(other)
+    return ending[1:]
+
+
+def code_to_withdraw(ending: list[Access], viewer: Viewer) -> Invitation | None:
+    """The live code, where somebody is put out who may know it: by having used it, or by Manage."""
+    return Invitation.objects.live_code_of(viewer.location) if knows_the_code(ending, viewer) else None
+
+
+def knows_the_code(ending: list[Access], viewer: Viewer) -> bool:
+    """Whether somebody is put out who may know the location's live code."""
+    return any(_may_know_the_code(each) for each in ending if not viewer.holds(each))
+
+
+def withdraw_of_those_who_lost(left: Collection[Location], by: User) -> None:
+    """Withdraw the open invitations of everybody who may no longer share these locations.
+
+    One query for each who has sent some.
+    """
+    sent: dict[User, list[Invitation]] = defaultdict(list)
+    for invitation in Invitation.objects.open().filter(location__in=left).with_all():
+        sent[invitation.invited_by].append(invitation)
+    unfounded: list[Invitation] = []
+    for inviter, invitations in sent.items():
+        ways = ways_to_share_by(inviter, left)
+        unfounded += [one for one in invitations if one.location_id not in ways]
+    withdraw_all(unfounded, by)
+    withdraw_transfers_of_those_who_lost(left, by)
+
+
+def withdraw_after(accesses: list[Access], by: User) -> None:
+    """The same once an organisation has lost these, under the caller's locks on their locations."""
+    known = {access.location_id for access in accesses if _may_know_the_code(access)}
+    codes = Invitation.objects.open().filter(location__in=known, kind=Invitation.Kind.CODE)
+    withdraw_all(list(codes.with_all()), by)
+    withdraw_of_those_who_lost({access.location for access in accesses}, by)
+
+
+def _may_know_the_code(access: Access) -> bool:
+    return access.level == Level.MANAGE or access.reason == Access.Reason.CODE
+
+
+def _may_share_otherwise(access: Access, ending: list[Access], viewer: Viewer) -> bool:
+    return any(
+        other.level == Level.MANAGE and other.party == access.party and other not in ending
+        for other in viewer.live
+    )

@@ -1,0 +1,121 @@
+"""What becomes of invitations by the way: their time runs out, or whoever sent or would accept one is gone.
+
+Withdrawing happens under the caller's locks, in the transaction of what caused it.
+"""
+
+from collections.abc import Collection
+
+from django.db import transaction
+from django.utils import timezone
+
+from locations import services as locations
+from organisations.models import Organisation
+from portal.activity import record_all
+from portal.invitations import settle_due
+from portal.models import User
+from portal.verbs import Verb
+from sharing import bulk_emails, emails
+from sharing.models import Invitation, Offer
+from sharing.permissions import ways_to_share_by
+from sharing.record import of_invitation, record_invitation
+
+
+def settle_expired_invitations() -> int:
+    """Mark what has run out and tell the sharers; returns how many."""
+    return settle_due(Invitation.objects.all(), expire) + settle_due(Offer.objects.all(), expire_offer)
+
+
+def expire(invitation: Invitation) -> bool:
+    """Mark an invitation whose time is over, once; whether it was this call that did."""
+    if not invitation.expire():
+        return False
+    record_invitation(Verb.INVITATION_EXPIRED, invitation, None)
+    # Of many sent at once the sharer is told once, when the envelope's own time is over.
+    if invitation.kind != Invitation.Kind.CODE and not invitation.offer_id:
+        emails.queue_expired(invitation)
+    return True
+
+
+def expire_offer(offer: Offer) -> bool:
+    """Mark an envelope whose time is over, once, and tell the sharer if anything in it was unanswered."""
+    left = Invitation.objects.unsettled().filter(offer=offer).exists()
+    if not offer.expire():
+        return False
+    if left:
+        bulk_emails.queue_to_sharer("offer-expired", offer)
+    return True
+
+
+def withdraw_pending(invitation: Invitation, by: User | None, **details: str) -> bool:
+    """Withdraw, under the caller's lock on the location, what was not answered; `details` are recorded."""
+    was_live = invitation.is_live()
+    if invitation.offer_id:
+        _lock_offers([invitation.offer_id])
+    withdrawn = invitation.withdraw(by)
+    if withdrawn:
+        record_invitation(Verb.INVITATION_WITHDRAWN, invitation, by, **details)
+        if was_live:
+            emails.queue_withdrawn(invitation)
+        if invitation.offer_id:
+            withdraw_emptied_offers([invitation.offer_id], by)
+    return withdrawn
+
+
+def withdraw_all(invitations: Collection[Invitation], by: User | None) -> None:
+    """The same of many at once: those sent one by one are told one by one, those of an envelope together."""
+    if not invitations:
+        return
+    offers = {one.offer_id for one in invitations if one.offer_id}
+    _lock_offers(offers)
+    # Asked again under the lock: declining one needs no lock on its location, and its answer stands.
+    unanswered = Invitation.objects.unsettled().filter(pk__in=[one.pk for one in invitations])
+    locked = unanswered.select_for_update(no_key=True).order_by("location_id", "pk")
+    left = set(locked.values_list("pk", flat=True))
+    withdrawn = [one for one in invitations if one.pk in left]
+    live = [one for one in withdrawn if one.is_live()]
+    unanswered.filter(pk__in=left).update(
+        state=Invitation.State.WITHDRAWN, settled_by=by, settled_at=timezone.now()
+    )
+    record_all(of_invitation(Verb.INVITATION_WITHDRAWN, one, by) for one in withdrawn)
+    for invitation in live:
+        if not invitation.offer_id:
+            emails.queue_withdrawn(invitation)
+    withdraw_emptied_offers(offers, by)
+
+
+def _lock_offers(offers: Collection[int]) -> None:
+    """The envelopes before what is in them, as whoever declines all of one does: after the locations.
+
+    So two who take out the last of it see each other, and neither waits for the other for ever.
+    """
+    if offers:
+        rows = Offer.objects.select_for_update(no_key=True).filter(pk__in=offers)
+        list(rows.order_by("pk").values_list("pk"))
+
+
+def withdraw_emptied_offers(offers: Collection[int], by: User | None) -> None:
+    """Withdraw the envelopes in which nothing is left, and tell their recipients."""
+    for offer in Offer.objects.emptied().filter(pk__in=offers).with_all():
+        if offer.withdraw(by):
+            bulk_emails.queue_withdrawn(offer)
+
+
+@transaction.atomic
+def withdraw_of_former_member(*, organisation: Organisation, user: User, by: User) -> None:
+    """Withdraw what somebody has open, or may know the code of, for locations they may no longer share.
+
+    In as many statements for thousands, sent in one order, as for one.
+    """
+    theirs = Invitation.objects.of_member(user, organisation, put_out=user != by)
+    here = locations.lock_locations(set(theirs.values_list("location_id", flat=True)))
+    ways = ways_to_share_by(user, here)
+    left = theirs.filter(location__in=here).exclude(location__in=list(ways))
+    withdraw_all(list(left.with_all()), by)
+
+
+@transaction.atomic
+def withdraw_sent_to(*, organisation: Organisation, by: User) -> None:
+    """Withdraw what was sent to an organisation and not answered, under the caller's lock on it."""
+    sent = Invitation.objects.unsettled().filter(organisation=organisation)
+    here = locations.lock_locations(set(sent.values_list("location_id", flat=True)))
+    withdraw_all(list(sent.filter(location__in=here).with_all()), by)

@@ -1,0 +1,56 @@
+"""Background work of sharing. Tasks only call services."""
+
+from celery import shared_task
+
+from organisations import inviting
+from portal.activity import Origin, acting_from
+from sharing import bulk, reminders, requests, review_mail, settling, transfer
+
+
+@shared_task(name="sharing.tasks.settle_expired_invitations")
+def settle_expired_invitations() -> None:
+    """Mark invitations of every kind and codes that have run out, and tell those who made them."""
+    with acting_from(Origin(via="worker")):
+        settling.settle_expired_invitations()
+        inviting.settle_expired_invitations()
+        transfer.settle_expired()
+
+
+@shared_task(name="sharing.tasks.remind_of_ends")
+def remind_of_ends() -> None:
+    """Remind both sides of access that is about to end."""
+    with acting_from(Origin(via="worker")):
+        reminders.remind_of_ends()
+
+
+@shared_task(name="sharing.tasks.ask_for_reviews")
+def ask_for_reviews() -> None:
+    """Ask those for whom it is time to review who has access."""
+    with acting_from(Origin(via="worker")):
+        review_mail.ask_those_due()
+
+
+@shared_task(name="sharing.tasks.look_up_requests")
+def look_up_requests() -> None:
+    """Find the locations that were asked for by their number, and tell those who manage them."""
+    with acting_from(Origin(via="worker")):
+        requests.look_up_due()
+
+
+@shared_task(name="sharing.tasks.forget_old_requests")
+def forget_old_requests() -> None:
+    """Delete requests to be let in that nobody answered in time."""
+    requests.forget_old()
+
+
+@shared_task(name="sharing.tasks.work_off_jobs")
+def work_off_jobs() -> None:
+    """Do what was ordered about many locations, well within the time a task may take."""
+    with acting_from(Origin(via="worker")):
+        bulk.work_off()
+
+
+@shared_task(name="sharing.tasks.forget_drafts")
+def forget_drafts() -> None:
+    """Delete previews of jobs that nobody has confirmed."""
+    bulk.forget_drafts()

@@ -1,0 +1,68 @@
+"""The Permissions tab of a location, the way in for those it is shared with, and deleting an organisation."""
+
+from django.urls import path
+
+from sharing import (
+    add_views,
+    bulk_views,
+    closing_views,
+    entry_views,
+    looking_views,
+    mine_views,
+    request_views,
+    review_views,
+    transfer_views,
+    views,
+)
+
+app_name = "sharing"
+_TAB = "locations/<uuid:uuid>/permissions/"
+_REVIEW = "review/<uuid:uuid>/"
+_VIEW_AS = f"{_TAB}access/<uuid:access>/view/"
+_MANY = "locations/many/"
+_DELETE = "organisations/<uuid:uuid>/delete/"
+
+urlpatterns = [
+    path(_TAB, views.permissions, name="permissions"),
+    path(f"{_TAB}invite/", views.invite, name="invite"),
+    path(f"{_TAB}invitations/<uuid:invitation>/resend/", views.resend, name="resend"),
+    path(f"{_TAB}invitations/<uuid:invitation>/address/", views.correct_address, name="correct_address"),
+    path(f"{_TAB}invitations/<uuid:invitation>/withdraw/", views.withdraw, name="withdraw"),
+    path(f"{_TAB}invitations/<uuid:invitation>/code/", views.show_code, name="show_code"),
+    path(f"{_TAB}access/<uuid:access>/", entry_views.entry, name="entry"),
+    path(f"{_TAB}access/<uuid:access>/extend/", entry_views.extend, name="extend"),
+    path(f"{_TAB}access/<uuid:access>/level/", views.change_level, name="change_level"),
+    path(f"{_TAB}access/<uuid:access>/remove/", views.remove, name="remove"),
+    path(_VIEW_AS, looking_views.overview, name="view_as"),
+    path(f"{_VIEW_AS}permissions/", looking_views.permissions, name="view_as_permissions"),
+    path(f"{_VIEW_AS}activity/", looking_views.activity, name="view_as_activity"),
+    path(f"{_VIEW_AS}settings/", looking_views.settings, name="view_as_settings"),
+    path(f"{_VIEW_AS}leave/", looking_views.leave, name="view_as_leave"),
+    path(f"{_TAB}transfer/", transfer_views.transfer, name="transfer"),
+    path(f"{_TAB}transfer/<uuid:transfer>/resend/", transfer_views.resend, name="transfer_resend"),
+    path(f"{_TAB}transfer/<uuid:transfer>/withdraw/", transfer_views.withdraw, name="transfer_withdraw"),
+    path(f"{_TAB}transfer/<uuid:transfer>/code/", transfer_views.show_code, name="transfer_code"),
+    path(_DELETE, closing_views.delete_organisation, name="delete_organisation"),
+    path(_MANY, bulk_views.jobs, name="bulk_jobs"),
+    path(f"{_MANY}share/", bulk_views.share, name="bulk_share"),
+    path(f"{_MANY}access/", bulk_views.change, name="bulk_change"),
+    path(f"{_MANY}<uuid:uuid>/", bulk_views.job, name="bulk_job"),
+    path(f"{_MANY}<uuid:uuid>/list.csv", bulk_views.job_csv, name="bulk_csv"),
+    path("locations/ask/", request_views.ask, name="ask_for_access"),
+    path("invitations/", mine_views.invitations, name="invitations"),
+    path("invitations/<uuid:uuid>/resend/", mine_views.resend, name="resend_mine"),
+    path("invitations/<uuid:uuid>/withdraw/", mine_views.withdraw, name="withdraw_mine"),
+    path("invitations/<uuid:uuid>/again/", bulk_views.again, name="offer_again"),
+    path("invitations/requests/<uuid:uuid>/", request_views.answer, name="request"),
+    path("review/", review_views.review, name="review"),
+    path("review/mail/", review_views.mail, name="review_mail"),
+    path(_REVIEW, review_views.party, name="review_party"),
+    path(f"{_REVIEW}keep/", review_views.keep, name="review_keep"),
+    path(f"{_REVIEW}end/", review_views.end, name="review_end"),
+    path("add/", add_views.add, name="add"),
+    path("add/check/", add_views.check, name="check"),
+    path("add/switch/", add_views.switch_account, name="switch_account"),
+    path("add/invitation/<uuid:uuid>/", add_views.invitation, name="invitation"),
+    path("add/invitation/<uuid:uuid>/ask/", add_views.ask, name="ask"),
+    path("add/<str:code>/", add_views.open_code, name="open"),
+]

@@ -1,0 +1,728 @@
+"""The outbox: nothing lost, nothing twice, nothing said that is no longer so (decision 0002)."""
+
+import re
+import smtplib
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+import requests
+from anymail.exceptions import AnymailInvalidAddress, AnymailRequestsAPIError
+from celery.exceptions import SoftTimeLimitExceeded
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django.utils.translation import override
+
+from locations.levels import Level
+from locations.models import Access
+from locations.services import settle_ended_access
+from organisations.models import Membership
+from organisations.services import add_member
+from portal import codes, limits, mail, tasks
+from portal.limits import Limit
+from portal.models import Activity, OutgoingEmail, Throttle, User
+from portal.verbs import Verb
+from sharing import acceptance, handing_out, removal, services, settling
+from sharing.models import Invitation
+from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, make_cast, make_person, share
+from tests.domain.tools import in_days, mails
+
+Mailbox = list[EmailMultiAlternatives]
+Status = OutgoingEmail.Status
+# However many Administrators are told.
+SHARE_WITH_ORGANISATION = 18
+WITHDRAW_FROM_ORGANISATION = 9
+
+
+def queue(key: str = "k", address: str = "a@b.example", **fields: Any) -> OutgoingEmail:
+    """A message that needs nothing but itself."""
+    terms = {"language": "en-gb", "template": "unknown_account"} | fields
+    row = mail.queue("account", key=key, address=address, **terms)
+    make_due()
+    return row
+
+
+def make_due() -> None:
+    """SQLite's clock has milliseconds: what was written in this one is due in the next."""
+    OutgoingEmail.objects.filter(status=Status.QUEUED).update(due_at=timezone.now() - timedelta(seconds=1))
+
+
+def send_all() -> None:
+    make_due()
+    while mail.deliver_due():
+        pass
+
+
+def to_operators(cast: Cast) -> Invitation:
+    return services.share_with_organisation(
+        location=cast.site, by=cast.installer, key=cast.operators.key, network="n", level=Level.MANAGE
+    )
+
+
+def html_of(message: EmailMultiAlternatives) -> str:
+    return str(message.alternatives[0][0])
+
+
+# --- Queueing ---------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_same_message_is_queued_once(
+    django_capture_on_commit_callbacks: Callable[..., Any],
+) -> None:
+    with django_capture_on_commit_callbacks() as nudges:
+        assert queue("one") == queue("one", address="other@b.example")
+        queue("two")
+    assert OutgoingEmail.objects.count() == 2
+    assert len(nudges) == 2
+
+
+@pytest.mark.parametrize("administrators", [1, 3, 50])
+def test_telling_an_organisation_takes_as_many_statements_however_many_administer_it(
+    cast: Cast, administrators: int, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    """A message to each, each once, and one nudge for all: also when it is taken back."""
+    people = [make_person(f"a{number}@test.example") for number in range(administrators)]
+    for person in people:
+        add_member(organisation=cast.operators, user=person, role=ADMINISTRATOR, by=cast.operator)
+    with django_capture_on_commit_callbacks() as nudges, CaptureQueriesContext(connection) as queries:
+        invitation = to_operators(cast)
+    assert len(queries) == SHARE_WITH_ORGANISATION and len(nudges) == 1
+    assert OutgoingEmail.objects.filter(kind="invitation").count() == administrators + 2
+    OutgoingEmail.objects.update(status=Status.SENT)
+    with CaptureQueriesContext(connection) as queries:
+        services.withdraw(invitation=invitation, by=cast.installer)
+    assert len(queries) == WITHDRAW_FROM_ORGANISATION
+    assert OutgoingEmail.objects.filter(kind="withdrawn").count() == administrators + 2
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db
+def test_the_next_batch_costs_the_same_beside_ten_thousand_that_wait() -> None:
+    """Read in the order of its index, even where all became due in one moment."""
+    now = timezone.now() - timedelta(seconds=1)
+    OutgoingEmail.objects.bulk_create(
+        OutgoingEmail(key=str(number), kind="account", address="a@b.example", language="da", due_at=now)
+        for number in range(10_000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE portal_outgoingemail")
+        sql, parameters = OutgoingEmail.objects.due()[: mail.BATCH].query.sql_with_params()
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", parameters)
+        plan = cursor.fetchone()[0][0]["Plan"]
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] <= 3 * mail.BATCH
+
+
+def test_a_batch_is_sent_over_one_connection_and_a_fault_costs_only_its_own_message(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After one that failed the next begins another connection: what state the last is in, nobody knows."""
+    for number in range(4):
+        queue(str(number), f"{number}@b.example")
+    steps: list[str] = []
+    open_now: list[bool] = []
+
+    def begin(self: BaseEmailBackend) -> None:
+        if not open_now:
+            steps.append("open")
+            open_now.append(True)
+
+    def end(self: BaseEmailBackend) -> None:
+        steps.append("close")
+        open_now.clear()
+        raise smtplib.SMTPServerDisconnected
+
+    def send(self: EmailMultiAlternatives, fail_silently: bool = False) -> int:
+        steps.append(self.to[0][0])
+        if self.to[0][0] == "1":
+            raise smtplib.SMTPServerDisconnected
+        return 1
+
+    monkeypatch.setattr(BaseEmailBackend, "open", begin)
+    monkeypatch.setattr(BaseEmailBackend, "close", end)
+    monkeypatch.setattr(EmailMultiAlternatives, "send", send)
+    mail.deliver_due()
+    assert steps == ["open", "0", "1", "close", "open", "2", "3", "close"]
+    assert OutgoingEmail.objects.filter(status=Status.SENT).count() == 3
+
+
+@pytest.mark.django_db
+def test_a_rollback_leaves_no_message() -> None:
+    """The row is written in the transaction that causes it."""
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        queue()
+        1 / 0  # noqa: B018
+    assert not OutgoingEmail.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_broker_that_is_gone_harms_nothing(
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    """The broker only hurries it: a lost nudge is made good by the next beat."""
+
+    def gone(**options: Any) -> None:
+        raise OSError("no broker")
+
+    monkeypatch.setattr("portal.tasks.deliver_due_email.apply_async", gone)
+    with django_capture_on_commit_callbacks(execute=True):
+        queue()
+    assert OutgoingEmail.objects.get().status == Status.QUEUED
+
+
+# --- Claiming ---------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_claim_is_a_lease_nobody_else_holds(mailoutbox: Mailbox) -> None:
+    row = queue()
+    (claimed,) = mail._claim()
+    assert (claimed.pk, claimed.status, claimed.attempts) == (row.pk, Status.SENDING, 1)
+    assert mail._claim() == []
+    assert timedelta(seconds=170) < claimed.due_at - timezone.now() <= mail.LEASE
+    # A dead worker's lease simply comes due; what it may still write is void.
+    OutgoingEmail.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    (again,) = mail._claim()
+    assert (again.claim != claimed.claim, again.attempts) == (True, 2)
+    mail._deliver(claimed, get_connection())
+    assert OutgoingEmail.objects.get().status == Status.SENDING
+    mail._deliver(again, get_connection())
+    assert OutgoingEmail.objects.get().status == Status.SENT
+
+
+def test_a_lease_is_longer_than_a_task_may_run(settings: Any) -> None:
+    assert mail.LEASE.total_seconds() > settings.CELERY_TASK_TIME_LIMIT
+
+
+@pytest.mark.django_db
+def test_what_is_due_goes_oldest_first_in_batches(mailoutbox: Mailbox) -> None:
+    moment = in_days(0)
+    rows = [queue(str(number), f"{number}@b.example") for number in range(45)]
+    for number, row in enumerate(rows):
+        OutgoingEmail.objects.filter(pk=row.pk).update(due_at=moment - timedelta(seconds=number))
+    assert [mail.deliver_due() for _ in range(4)] == [20, 20, 5, 0]
+    first = {message.to[0] for message in mailoutbox[:20]}
+    assert first == {f"{number}@b.example" for number in range(25, 45)}
+    assert len({message.to[0] for message in mailoutbox}) == 45
+
+
+@pytest.mark.django_db
+def test_what_is_not_due_waits(mailoutbox: Mailbox) -> None:
+    queue()
+    OutgoingEmail.objects.update(due_at=timezone.now() + timedelta(seconds=5))
+    assert mail.deliver_due() == 0
+    assert mailoutbox == []
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_never_take_the_same_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail, "_nudge", lambda: None)
+    for number in range(200):
+        queue(str(number))
+    taken: list[uuid.UUID] = []
+    start = threading.Barrier(4)
+
+    def work() -> None:
+        try:
+            start.wait()
+            while rows := mail._claim():
+                taken.extend(row.pk for row in rows)
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    assert len(taken) == len(set(taken)) == 200
+
+
+# --- What comes of it -------------------------------------------------------------------------
+
+PASSING = [
+    smtplib.SMTPRecipientsRefused({"a@b.example": (450, b"later")}),
+    smtplib.SMTPRecipientsRefused({"a@b.example": (550, b"no"), "c@d.example": (451, b"later")}),
+    smtplib.SMTPDataError(451, b"greylisted"),
+    smtplib.SMTPSenderRefused(421, b"busy", "x@y.example"),
+    smtplib.SMTPServerDisconnected("gone"),
+    ConnectionRefusedError("refused"),
+    TimeoutError("slow"),
+    OSError("no route"),
+    ZeroDivisionError("a fault of ours"),
+]
+FOR_GOOD = [
+    smtplib.SMTPRecipientsRefused({"a@b.example": (550, b"no such user")}),
+    smtplib.SMTPDataError(554, b"spam"),
+    AnymailInvalidAddress("not an address"),
+]
+
+
+def api_error(status: int) -> AnymailRequestsAPIError:
+    """What a mail provider's answer becomes in django-anymail."""
+    response = requests.Response()
+    response.status_code, response.reason, response._content = status, "said no", b"{}"
+    return AnymailRequestsAPIError(f"answered {status}", response=response)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def send(self: EmailMultiAlternatives, fail_silently: bool = False) -> int:
+        raise error
+
+    monkeypatch.setattr(EmailMultiAlternatives, "send", send)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [*PASSING, api_error(429), api_error(500), api_error(503)], ids=repr)
+def test_a_passing_fault_comes_due_again(
+    monkeypatch: pytest.MonkeyPatch, mailoutbox: Mailbox, error: Exception
+) -> None:
+    queue()
+    with monkeypatch.context() as patch:
+        failing(patch, error)
+        mail.deliver_due()
+    row = OutgoingEmail.objects.get()
+    assert (row.status, row.attempts) == (Status.QUEUED, 1)
+    assert row.last_error.startswith(type(error).__name__)
+    assert row.due_at > timezone.now() + timedelta(seconds=10)
+    OutgoingEmail.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    mail.deliver_due()
+    row.refresh_from_db()
+    assert (row.status, row.attempts, row.last_error) == (Status.SENT, 2, "")
+    assert row.sent_at is not None
+
+
+def test_why_a_mail_server_refused_is_kept_and_recorded(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a provider that reports, this is how the sharer learns that an address does not exist."""
+    invite(cast.site, cast.installer, cast.contractor)
+    refused = {cast.contractor.email: (550, b"5.1.1 No such user")}
+    failing(monkeypatch, smtplib.SMTPRecipientsRefused(refused))
+    send_all()
+    row = OutgoingEmail.objects.get()
+    assert (row.status, row.failure) == (Status.FAILED, "address")
+    entry = Activity.objects.get(verb=Verb.INVITATION_UNDELIVERED)
+    assert (entry.party_address, entry.location_id) == (cast.contractor.email, cast.site.pk)
+    assert entry.details["failure"] == "address"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("error", [*FOR_GOOD, api_error(400), api_error(422)], ids=repr)
+def test_a_refusal_for_good_ends_it(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    queue()
+    failing(monkeypatch, error)
+    mail.deliver_due()
+    row = OutgoingEmail.objects.get()
+    assert (row.status, row.attempts) == (Status.FAILED, 1)
+    assert mail.deliver_due() == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "error",
+    [
+        smtplib.SMTPAuthenticationError(535, b"bad password"),
+        smtplib.SMTPConnectError(554, b"not from there"),
+        smtplib.SMTPSenderRefused(550, b"not you", "x@y.example"),
+        smtplib.SMTPHeloError(550, b"who?"),
+        api_error(401),
+        api_error(403),
+    ],
+    ids=repr,
+)
+def test_a_mail_server_that_refuses_the_portal_itself_loses_no_message(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """A changed password says nothing about this message: an hour later it can be sent (nothing lost)."""
+    queue()
+    failing(monkeypatch, error)
+    mail.deliver_due()
+    assert OutgoingEmail.objects.get().status == Status.QUEUED
+
+
+@pytest.mark.django_db
+def test_a_batch_slower_than_its_lease_sends_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row is held anew just before it is sent, and left alone when it is another worker's by then."""
+    for number in range(3):
+        queue(str(number), f"{number}@b.example")
+    sent: list[str] = []
+    leases: list[timedelta] = []
+
+    def slow(self: EmailMultiAlternatives, fail_silently: bool = False) -> int:
+        sent.extend(self.to)
+        sending = OutgoingEmail.objects.get(address=self.to[0])
+        leases.append(sending.due_at - timezone.now())
+        # Three minutes later: the leases of the whole batch are over …
+        OutgoingEmail.objects.filter(status=Status.SENDING).update(due_at=in_days(-1))
+        if len(sent) == 2:  # … and this time another worker has taken up what is left.
+            last = OutgoingEmail.objects.exclude(address__in=sent)
+            last.update(claim=uuid.uuid4(), due_at=timezone.now() + mail.LEASE)
+        return 1
+
+    monkeypatch.setattr(EmailMultiAlternatives, "send", slow)
+    mail.deliver_due()
+    assert len(sent) == len(set(sent)) == 2
+    assert all(lease > timedelta(seconds=170) for lease in leases)
+    assert OutgoingEmail.objects.filter(status=Status.SENT).count() == 2
+
+
+@pytest.mark.django_db
+def test_a_task_that_runs_out_of_time_ends_and_keeps_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What may have gone out is not tried again at once, and celery's order to stop is obeyed."""
+    queue()
+    failing(monkeypatch, SoftTimeLimitExceeded())
+    with pytest.raises(SoftTimeLimitExceeded):
+        mail.deliver_due()
+    row = OutgoingEmail.objects.get()
+    assert (row.status, row.last_error) == (Status.SENDING, "")
+    assert row.due_at > timezone.now() + timedelta(seconds=170)
+
+
+def test_a_task_takes_no_batch_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much is due."""
+    clock = iter(range(0, 1000, 25))
+    monkeypatch.setattr("portal.tasks.time.monotonic", lambda: next(clock))
+    batches: list[int] = []
+    monkeypatch.setattr(mail, "deliver_due", lambda: batches.append(1) or 20)
+    tasks.deliver_due_email()
+    assert len(batches) == 3
+
+
+@pytest.mark.django_db
+def test_the_last_error_holds_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail servers quote what they refuse; support reads it."""
+    code = codes.grouped(codes.derive(purpose="t", subject="t", nonce="t", length=12))
+    queue()
+    failing(monkeypatch, OSError(f"refused: http://localhost:8000/add/{code}/"))
+    mail.deliver_due()
+    error = OutgoingEmail.objects.get().last_error
+    assert code not in error and error.startswith("OSError: refused")
+
+
+@pytest.mark.django_db
+def test_waits_grow_and_twelve_tries_end_it_after_some_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue()
+    failing(monkeypatch, OSError("no route"))
+    waits = []
+    for attempt in range(1, 13):
+        assert mail.deliver_due() == 1
+        row = OutgoingEmail.objects.get()
+        assert row.attempts == attempt
+        waits.append((row.due_at - timezone.now()).total_seconds())
+        assert row.status == (Status.QUEUED if attempt < 12 else Status.FAILED)
+        OutgoingEmail.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    for number, wait in enumerate(waits[:11]):
+        longest = min(30 * 2**number, 3600)
+        assert longest / 2 - 2 <= wait <= longest
+    assert mail.deliver_due() == 0
+
+
+@pytest.mark.django_db
+def test_one_bad_message_does_not_stop_the_others(mailoutbox: Mailbox) -> None:
+    mail.queue("unheard-of", key="bad", address="a@b.example", language="en-gb")
+    queue("good")  # and makes both due
+    mail.deliver_due()
+    states = dict(OutgoingEmail.objects.values_list("key", "status"))
+    assert states == {"bad": Status.QUEUED, "good": Status.SENT}
+    assert len(mailoutbox) == 1
+
+
+@pytest.mark.django_db
+def test_retries_are_recognisable_as_one_message(mailoutbox: Mailbox) -> None:
+    row = queue()
+    assert mail.render(row).extra_headers == mail.render(row).extra_headers
+    assert str(row.pk) in mail.render(row).extra_headers["Message-ID"]
+
+
+# --- No longer so -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["renewed", "withdrawn", "accepted", "declined", "run out", "expired"])
+def test_an_invitation_that_is_no_longer_open_is_not_sent(cast: Cast, mailoutbox: Mailbox, what: str) -> None:
+    made = invite(cast.site, cast.installer, cast.contractor)
+    row = OutgoingEmail.objects.get()
+    if what == "renewed":
+        services.renew(invitation=made, by=cast.installer)
+    elif what == "withdrawn":
+        services.withdraw(invitation=made, by=cast.installer)
+    elif what == "accepted":
+        accept(made, cast.contractor)
+    elif what == "declined":
+        acceptance.decline(invitation=made, by=cast.contractor, nonce=made.nonce)
+    else:
+        Invitation.objects.update(invited_at=in_days(-8), expires_at=in_days(0))
+        if what == "expired":
+            settling.settle_expired_invitations()
+    send_all()
+    row.refresh_from_db()
+    assert row.status == Status.OBSOLETE
+    to_contractor = [message for message in mailoutbox if message.to == ["contractor@test.example"]]
+    assert len(to_contractor) == (1 if what == "renewed" else 0)
+
+
+@pytest.mark.parametrize("how", ["demoted", "gone", "inactive"])
+def test_who_is_no_administrator_any_more_gets_no_code(cast: Cast, mailoutbox: Mailbox, how: str) -> None:
+    to_operators(cast)
+    membership = Membership.objects.filter(user=cast.operator2)
+    if how == "demoted":
+        membership.update(role=MEMBER)
+    elif how == "gone":
+        membership.delete()
+    else:
+        User.objects.filter(pk=cast.operator2.pk).update(is_active=False)
+    send_all()
+    assert [message.to for message in mailoutbox] == [["operator@test.example"]]
+    states = dict(OutgoingEmail.objects.values_list("address", "status"))
+    assert states["operator2@test.example"] == Status.OBSOLETE
+
+
+# --- What it says -----------------------------------------------------------------------------
+
+
+def test_an_invitation_says_who_what_until_when_and_how(cast: Cast, mailoutbox: Mailbox) -> None:
+    """Code and link, who shares what, what one can do with it, and how to add it by hand (product rule 4)."""
+    made = invite(
+        cast.site, cast.installer, cast.contractor, message="See you\nthere", access_ends_at=in_days(30)
+    )
+    send_all()
+    (message,) = mailoutbox
+    code = codes.grouped(made.code)
+    assert message.subject == "Installer shares Havnevej 2 with you"
+    for body in (message.body, unescape(html_of(message))):
+        for words in (
+            *("Installer (installer@test.example)", "Havnevej 2, 8000 Aarhus", "Manage", "Access until"),
+            *("Answer before", code, f"http://localhost:8000/add/{code}/", "Add a location", "See you"),
+        ):
+            assert words in body, words
+
+
+def words_of(html: str) -> list[str]:
+    body = re.sub(r"(?s)<(style|head).*?</\1>", " ", html)
+    return unescape(re.sub(r"<[^>]+>", " ", body)).split()
+
+
+def test_text_and_html_say_the_same(cast: Cast, mailoutbox: Mailbox) -> None:
+    """Drawn from the same words, so they cannot differ (0002): every kind of message there is."""
+    made = invite(cast.site, cast.installer, cast.contractor, message="Hi there, 50 % <b>off</b>")
+    send_all()
+    acceptance.ask_for_new(invitation=made, by=cast.stranger)
+    access = accept(made, cast.contractor)
+    removal.remove_access(access=access, by=cast.installer)
+    declined = to_operators(cast)
+    acceptance.decline(invitation=declined, by=cast.operator, nonce=declined.nonce)
+    services.renew(invitation=made, by=cast.installer)
+    Invitation.objects.filter(pk=made.pk).update(invited_at=in_days(-8), expires_at=in_days(0))
+    settling.settle_expired_invitations()
+    send_all()
+    kinds = set(OutgoingEmail.objects.filter(status=Status.SENT).values_list("kind", flat=True))
+    assert kinds == {"invitation", "accepted", "declined", "expired", "asked-for", "access-removed"}
+    for message in mailoutbox:
+        text, html = message.body.split(), words_of(html_of(message))
+
+        def essential(words: list[str]) -> set[str]:
+            # The address of the portal stands in the text and behind its name in the HTML.
+            return {word.strip(":,") for word in words} - {"--", ">", "", "http://localhost:8000"}
+
+        assert essential(text) == essential(html), message.subject
+
+
+HOSTILE = "Eve\r\nBcc: all@evil.example <script>alert(1)</script> \"&' {location} %s {{ 7 }}"
+
+
+def test_hostile_names_stay_words(cast: Cast, mailoutbox: Mailbox) -> None:
+    """Header breaks, HTML and braces in names and messages are shown, and do nothing (quality.md)."""
+    User.objects.filter(pk=cast.installer.pk).update(name=HOSTILE[:120])
+    type(cast.site).objects.filter(pk=cast.site.pk).update(name=HOSTILE[:120])
+    sharer = User.objects.get(pk=cast.installer.pk)
+    made = invite(cast.site, sharer, cast.contractor, message=HOSTILE)
+    send_all()
+    access = accept(made, cast.contractor)
+    removal.remove_access(access=access, by=sharer)
+    send_all()
+    assert len(mailoutbox) == 3
+    for message in mailoutbox:
+        assert "\n" not in message.subject
+        assert "\r" not in message.subject
+        raw = message.message()
+        assert raw["Bcc"] is None
+        assert len(raw.get_all("To")) == len(raw.get_all("Subject")) == 1
+        assert message.recipients() == message.to
+        html = html_of(message)
+        assert "<script" not in html
+        assert "&lt;script&gt;" in html
+        assert "{location} %s {{ 7 }}" in message.body
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x0b", "\x85", "\u2028"], ids=ascii)
+def test_a_message_cannot_pass_for_the_mails_own_words(cast: Cast, mailoutbox: Mailbox, end: str) -> None:
+    """Every line of what a person wrote is marked as theirs, in the text as in the HTML."""
+    forged = end.join(["Hi", "", "Code: AAAA-AAAA-AAAA", "Open: https://evil.example/"])
+    made = invite(cast.site, cast.installer, cast.contractor)
+    Invitation.objects.filter(pk=made.pk).update(message=forged)
+    send_all()
+    (message,) = mailoutbox
+    for line in message.body.splitlines():
+        assert line.startswith("> ") or not re.search("AAAA|evil", line)
+    assert "> Code: AAAA-AAAA-AAAA" in message.body and "> Hi" in message.body
+
+
+@pytest.mark.parametrize(("language", "word"), [("da", "Kode"), ("en-gb", "Code")])
+def test_an_e_mail_is_in_the_language_of_its_reader(
+    cast: Cast, mailoutbox: Mailbox, language: str, word: str
+) -> None:
+    """Whoever sends it speaks, and whatever the worker speaks (docs/rules.md)."""
+    User.objects.filter(pk=cast.contractor.pk).update(language=language)
+    with override("da" if language == "en-gb" else "en-gb"):
+        invite(cast.site, cast.installer, cast.contractor)
+        send_all()
+    (message,) = mailoutbox
+    assert f"{word}: " in message.body
+    assert f'<html lang="{language}"' in html_of(message)
+
+
+@pytest.mark.parametrize("language", ["da", "en-gb"])
+def test_without_an_account_the_language_is_the_senders(
+    cast: Cast, mailoutbox: Mailbox, language: str
+) -> None:
+    with override(language):
+        services.share_with_person(
+            location=cast.site, by=cast.installer, email="new@test.example", level=Level.VIEW
+        )
+    send_all()
+    assert ("Kode: " if language == "da" else "Code: ") in mailoutbox[0].body
+
+
+def test_no_row_holds_what_it_says(cast: Cast) -> None:
+    """A row carries ids, a language and a version, never a code or a token."""
+    made = invite(cast.site, cast.installer, cast.contractor, message="between us")
+    row = OutgoingEmail.objects.values().get()
+    assert made.code not in str(row)
+    assert codes.grouped(made.code) not in str(row)
+    assert "between us" not in str(row)
+
+
+# --- Sweeps -----------------------------------------------------------------------------------
+
+
+def test_what_ran_out_is_marked_once_and_the_sharer_told_once(cast: Cast) -> None:
+    """The sweep only tidies states and tells people (product rule 4); a code's end is told nobody."""
+    made, kept = (invite(cast.site, cast.installer, user) for user in (cast.contractor, cast.customer))
+    code, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
+    end = in_days(0)
+    Invitation.objects.filter(pk__in=[made.pk, code.pk]).update(invited_at=in_days(-7), expires_at=end)
+    OutgoingEmail.objects.all().delete()
+    assert settling.settle_expired_invitations() == 2
+    assert [settling.settle_expired_invitations() for _ in range(2)] == [0, 0]
+    assert mails() == [("expired", "installer@test.example")]
+    assert Activity.objects.filter(verb=Verb.INVITATION_EXPIRED).count() == 2
+    for invitation, state in ((made, "expired"), (code, "expired"), (kept, "pending")):
+        invitation.refresh_from_db()
+        assert invitation.state == state
+    assert (made.settled_at, made.settled_by) == (end, None)
+
+
+def test_what_was_renewed_after_the_sweep_looked_is_left_alone(cast: Cast) -> None:
+    made = invite(cast.site, cast.installer, cast.contractor)
+    Invitation.objects.filter(pk=made.pk).update(invited_at=in_days(-7), expires_at=in_days(0))
+    seen = Invitation.objects.with_all().get(pk=made.pk)
+    services.renew(invitation=made, by=cast.installer)
+    assert not settling.expire(seen)
+    made.refresh_from_db()
+    assert made.state == "pending"
+    # Not even once the renewal has run out too: that is another end, of which the sharer is told by itself.
+    Invitation.objects.filter(pk=made.pk).update(invited_at=in_days(-7), expires_at=in_days(0))
+    assert not settling.expire(seen)
+    assert settling.settle_expired_invitations() == 1
+
+
+def test_a_sharer_who_renewed_meanwhile_is_not_told_it_expired(cast: Cast, mailoutbox: Mailbox) -> None:
+    made = invite(cast.site, cast.installer, cast.contractor)
+    Invitation.objects.filter(pk=made.pk).update(invited_at=in_days(-7), expires_at=in_days(0))
+    settling.settle_expired_invitations()
+    services.renew(invitation=made, by=cast.installer)
+    send_all()
+    assert [message.to for message in mailoutbox] == [["contractor@test.example"]]
+
+
+def test_access_that_ended_is_tidied_once(cast: Cast) -> None:
+    ended = share(cast.site, cast.installer, cast.contractor, access_ends_at=in_days(1))
+    kept = share(cast.site, cast.installer, cast.customer, access_ends_at=in_days(1))
+    Access.objects.filter(pk=ended.pk).update(ends_at=in_days(0))
+    assert [settle_ended_access() for _ in range(3)] == [1, 0, 0]
+    ended.refresh_from_db()
+    kept.refresh_from_db()
+    assert (ended.ended_at, kept.ended_at) == (ended.ends_at, None)
+    assert not cast.site.user_permissions.filter(user=cast.contractor).exists()
+    assert cast.site.user_permissions.filter(user=cast.customer).count() == 3
+    assert Activity.objects.filter(verb=Verb.ACCESS_ENDED).count() == 1
+
+
+# --- Throttles --------------------------------------------------------------------------------
+
+THREE = Limit("test", 3, timedelta(minutes=5))
+
+
+@pytest.mark.django_db
+def test_a_limit_counts_per_name_and_key_and_starts_anew_when_its_window_is_over() -> None:
+    assert [limits.count(THREE, "a") for _ in range(5)] == [True, True, True, False, False]
+    assert limits.is_spent(THREE, "a")
+    assert limits.count(THREE, "b")
+    assert not limits.is_spent(THREE, "b")
+    assert limits.count(Limit("other", 3, THREE.period), "a")
+    end = Throttle.objects.get(key="test/a").ends_at
+    assert timedelta(minutes=4) < end - timezone.now() <= THREE.period
+    Throttle.objects.filter(key="test/a").update(ends_at=timezone.now())
+    assert not limits.is_spent(THREE, "a")
+    assert limits.count(THREE, "a")
+    assert Throttle.objects.get(key="test/a").tries == 1
+    assert Throttle.objects.get(key="test/a").ends_at > end
+
+
+@pytest.mark.django_db
+def test_only_counters_whose_window_is_over_are_forgotten() -> None:
+    for key in "abc":
+        limits.count(THREE, key)
+    Throttle.objects.filter(key="test/a").update(ends_at=timezone.now())
+    assert [limits.forget_ended() for _ in range(2)] == [1, 0]
+    assert set(Throttle.objects.values_list("key", flat=True)) == {"test/b", "test/c"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_exactly_the_limit_of_many_at_once_pass() -> None:
+    """Quality.md, throttle: counted in one upsert, on both databases."""
+    limit, passed, start = Limit("test", 20, timedelta(minutes=5)), [], threading.Barrier(8)
+
+    def work() -> None:
+        try:
+            start.wait()
+            passed.extend(limits.count(limit, "a") for _ in range(10))
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert (len(passed), sum(passed)) == (80, 20)
+    assert Throttle.objects.get().tries == 80
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_try_that_ended_in_a_refusal_stays_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting is outside the business transaction: a rollback must not un-count a try."""
+    from portal.errors import Refusal
+
+    monkeypatch.setattr(mail, "_nudge", lambda: None)
+    cast = make_cast()
+    for _ in range(3):
+        with pytest.raises(Refusal):
+            invite(cast.site, cast.stranger, cast.contractor)
+    assert Throttle.objects.get(key__startswith="invitations/account").tries == 3
