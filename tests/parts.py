@@ -15,6 +15,8 @@ import environ
 import psycopg
 import redis
 
+# What all runs together write, several times over.
+_ROOM_BYTES = 2 * 1024**3
 # Set for a moment in a Redis database to keep other runs out of it.
 _OWNER_KEY = "portal-tests"
 
@@ -105,6 +107,14 @@ def empty_redis(url: str) -> None:
     """Leave the database as `redis_server` found it."""
     with redis.Redis.from_url(url) as client:
         client.flushdb()
+
+
+def quick_folder() -> str | None:
+    """A folder in memory, where a commit waits for no disk; None where there is none, or too little room."""
+    memory = "/dev/shm"  # noqa: S108 - only its owner can enter what tempfile makes in it
+    if os.path.isdir(memory) and shutil.disk_usage(memory).free > _ROOM_BYTES:
+        return memory
+    return None
 
 
 def chromium() -> Part:

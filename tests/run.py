@@ -1,12 +1,12 @@
 """All tests, on every stack this machine has: `make test`, or `python -m tests.run [pytest's arguments]`.
 
-On the embedded default and, beside it, on PostgreSQL and Redis when they answer: each in data of its own, so
-both run at once. What is missing is named in the closing summary with the tests it would have run; with
+On the embedded default and, beside it, on PostgreSQL and Redis when they answer: each run in data of its own,
+so all go at once. What is missing is named in the closing summary with the tests it would have run; with
 CI=true it is a failure.
 
-What a database or a queue can make differ runs on both. Pages, which stand on that, run once: on PostgreSQL
-and Redis where they are found. Coverage is measured once for every test, because measuring nearly doubles its
-time: on the embedded default for what runs on both, and not for races and heavy tests, which add no line.
+What a database or a queue can make differ runs on both stacks. Pages, which stand on that, run once: on
+PostgreSQL and Redis where they are found. Coverage is measured once for every test: on the embedded default
+for what runs on both, and not for races, which add no line.
 """
 
 import json
@@ -17,6 +17,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CLOSING_LINE = re.compile(r"^(=+ )?(\d+ \w+, )*(\d+ \w+|no tests ran) in [\d.]+s( \(.*\))?( =+)?$")
 # What coverage leaves out (pyproject.toml) says why in its own line.
 LEFT_OUT = re.compile(r"# (?:not covered|never otherwise): (.+)$")
+# In percent, of lines and branches together.
+LEAST_COVERED = 95
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -46,17 +49,20 @@ class Outcome:
 
 def main(arguments: list[str]) -> int:
     """Run everything; returns the exit code."""
-    found = [parts.postgres(), parts.redis_server(), parts.chromium()]
+    database, chromium = parts.postgres(), parts.chromium()
+    # One for each run that uses it.
+    queues = [parts.redis_server() for _ in range(2)]
     try:
-        missing = [part for part in found if not part.where]
+        missing = [part for part in (database, queues[-1], chromium) if not part.where]
         if missing and os.environ.get("CI") == "true":
             _print_missing(missing)
             print("CI=true: nothing may be missing.")
             return 1
-        return _report(_run_all(found, arguments), missing, whole=not arguments)
+        return _run_all(_planned(database, *queues), missing, arguments)
     finally:
-        if found[1].where:
-            parts.empty_redis(found[1].where)
+        for queue in queues:
+            if queue.where:
+                parts.empty_redis(queue.where)
 
 
 @dataclass(frozen=True)
@@ -69,73 +75,72 @@ class Run:
     measured: bool
 
 
-def _run_all(found: list[parts.Part], arguments: list[str]) -> list[Outcome]:
-    """The stacks beside each other, the runs of one stack in turn."""
-    subprocess.run([sys.executable, "-m", "coverage", "erase"], cwd=ROOT, check=True)
-    stacks = _planned(*found[:2])
-
-    def in_turn(runs: list[Run]) -> list[Outcome]:
-        return [_run(run, arguments) for run in runs]
-
-    with ThreadPoolExecutor(len(stacks)) as pool:
-        return [outcome for outcomes in pool.map(in_turn, stacks) for outcome in outcomes]
+def _run_all(runs: list[Run], missing: list[parts.Part], arguments: list[str]) -> int:
+    """All runs beside each other, and what they came to; returns the exit code."""
+    with tempfile.TemporaryDirectory(prefix="portal-tests-", dir=parts.quick_folder()) as folder:
+        places = [Path(folder) / str(number) for number in range(len(runs))]
+        with ThreadPoolExecutor(len(runs)) as pool:
+            outcomes = list(pool.map(_run, runs, places, repeat(arguments)))
+        measured = [place / "coverage.json" for run, place in zip(runs, places, strict=True) if run.measured]
+        return _report(outcomes, measured, missing, whole=not arguments)
 
 
-def _planned(database: parts.Part, queue: parts.Part) -> list[list[Run]]:
-    """The runs of each stack."""
+def _planned(database: parts.Part, queue: parts.Part, another_queue: parts.Part) -> list[Run]:
+    """What is run, each beside the others."""
     environment = {"PORTAL_TESTS_NO_POSTGRES": database.why}
     if not database.where and not queue.where:
-        return [[Run("embedded default", environment, "", measured=True)]]
+        return [Run("embedded default", environment, "", measured=True)]
     stack = " and ".join(part.name for part in (database, queue) if part.where)
     servers = environment | {"DATABASE_URL": database.where, "REDIS_URL": queue.where}
     if not database.where:
         rest = "not embedded and not postgres and not pages"
         return [
-            [Run("embedded default", environment, "", measured=True)],
-            [Run(stack, servers, rest, measured=False)],
+            Run("embedded default", environment, "", measured=True),
+            Run(stack, servers, rest, measured=False),
         ]
     return [
-        [Run("embedded default", environment, "not postgres and not pages and not heavy", measured=True)],
-        [
-            Run(f"{stack}, pages", servers, "pages and not heavy", measured=True),
-            Run(stack, servers, "not embedded and (not pages or heavy)", measured=False),
-        ],
+        Run("embedded default", environment, "not postgres and not pages and not heavy", measured=True),
+        Run(f"{stack}, pages", servers, "pages", measured=True),
+        Run(
+            stack,
+            servers | {"REDIS_URL": another_queue.where},
+            "not embedded and not pages",
+            measured=False,
+        ),
     ]
 
 
-def _run(run: Run, arguments: list[str]) -> Outcome:
+def _run(run: Run, folder: Path, arguments: list[str]) -> Outcome:
     """One run of pytest in data of its own, its output shown as it comes, each line with its stack."""
     outcome = Outcome(run.stack)
-    with tempfile.TemporaryDirectory(prefix="portal-tests-") as folder:
-        report = Path(folder) / "report.json"
-        environment = (
-            os.environ
-            | {"DATABASE_URL": "", "REDIS_URL": ""}
-            | run.environment
-            | {"VAR_DIR": f"{folder}/var", "PORTAL_TESTS_REPORT": str(report)}
-        )
-        colour = ["--color=yes"] if sys.stdout.isatty() else []
-        measuring = ["-m", "coverage", "run"] if run.measured else []
-        selection = ["-m", run.selection] if run.selection else []
-        command = [sys.executable, *measuring, "-m", "pytest", *colour, *selection, *arguments]
-        with subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout
-            for line in process.stdout:
-                print(f"{run.stack} | {line}", end="", flush=True)
-                if CLOSING_LINE.match(COLOUR.sub("", line.strip())):
-                    outcome.closing_line = COLOUR.sub("", line.strip())
-        outcome.exit_code = process.returncode
-        if report.exists():
-            saved = json.loads(report.read_text())
-            outcome.counts, outcome.skipped = saved["counts"], saved["skipped"]
+    folder.mkdir()
+    report = folder / "report.json"
+    environment = (
+        os.environ
+        | {"DATABASE_URL": "", "REDIS_URL": "", "TMPDIR": str(folder)}
+        | run.environment
+        | {"VAR_DIR": f"{folder}/var", "PORTAL_TESTS_REPORT": str(report)}
+    )
+    colour = ["--color=yes"] if sys.stdout.isatty() else []
+    measuring = ["-m", "slipcover", "--out", str(folder / "coverage.json")] if run.measured else []
+    selection = ["-m", run.selection] if run.selection else []
+    command = [sys.executable, *measuring, "-m", "pytest", *colour, *selection, *arguments]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        for line in process.stdout:
+            print(f"{run.stack} | {line}", end="", flush=True)
+            if CLOSING_LINE.match(COLOUR.sub("", line.strip())):
+                outcome.closing_line = COLOUR.sub("", line.strip())
+    outcome.exit_code = process.returncode
+    if report.exists():
+        saved = json.loads(report.read_text())
+        outcome.counts, outcome.skipped = saved["counts"], saved["skipped"]
     return outcome
 
 
-def _report(outcomes: list[Outcome], missing: list[parts.Part], *, whole: bool) -> int:
+def _report(outcomes: list[Outcome], measured: list[Path], missing: list[parts.Part], *, whole: bool) -> int:
     """Print coverage (a gate when `whole`) and the closing summary; returns the exit code."""
-    covered = _coverage(gate=whole)
+    covered = _coverage(measured, gate=whole)
     _print_missing(missing)
     skipped = sorted({(name, why) for outcome in outcomes for name, why in outcome.skipped})
     for name, why in skipped:
@@ -166,20 +171,19 @@ def _print_missing(missing: list[parts.Part]) -> None:
         print(f"skipped, {part.name}: {part.why}")
 
 
-def _coverage(*, gate: bool) -> bool:
+def _coverage(measured: list[Path], *, gate: bool) -> bool:
     """Print what the runs together covered; says whether it is enough."""
     print("\n##### Coverage of all runs together, branches too", flush=True)
-    coverage = [sys.executable, "-m", "coverage"]
-    subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, check=False)
-    report = [*coverage, "report"] + ([] if gate else ["--fail-under=0"])
-    enough = subprocess.run(report, cwd=ROOT, check=False).returncode == 0
+    together = ["--merge", *map(str, measured), "--out", os.devnull]
+    bound = ["--fail-under", str(LEAST_COVERED if gate else 0)]
+    merged = subprocess.run([sys.executable, "-m", "slipcover", *bound, *together], cwd=ROOT, check=False)
     print("\nLeft out, and why:")
     for app in ("portal", "organisations", "locations", "sharing"):
         for path in sorted((ROOT / app).rglob("*.py")):
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 if reason := LEFT_OUT.search(line):
                     print(f"{path.relative_to(ROOT)}:{number}: {reason[1]}")
-    return enough
+    return merged.returncode == 0
 
 
 if __name__ == "__main__":

@@ -10,40 +10,48 @@ pytestmark = pytest.mark.embedded
 
 # Every kind of test there is, by its markers.
 KINDS = [set(), {"embedded"}, {"postgres"}, {"pages"}, {"heavy"}, {"pages", "heavy"}, {"postgres", "heavy"}]
-DATABASE, QUEUE = Part("PostgreSQL", where="postgres://here/x"), Part("Redis", where="redis://here/1")
+DATABASE = Part("PostgreSQL", where="postgres://here/x")
+QUEUES = [Part("Redis", where="redis://here/1"), Part("Redis", where="redis://here/2")]
 
 
 def test_the_embedded_default_gets_no_server() -> None:
-    embedded, real = _planned(DATABASE, QUEUE)
-    assert all(not {"DATABASE_URL", "REDIS_URL"} & set(run.environment) for run in embedded)
-    addresses = {(run.environment["DATABASE_URL"], run.environment["REDIS_URL"]) for run in real}
-    assert addresses == {(DATABASE.where, QUEUE.where)}
+    embedded, *real = _planned(DATABASE, *QUEUES)
+    assert not {"DATABASE_URL", "REDIS_URL"} & set(embedded.environment)
+    assert {run.environment["DATABASE_URL"] for run in real} == {DATABASE.where}
+
+
+def test_no_two_runs_share_what_one_of_them_empties() -> None:
+    _embedded, *real = _planned(DATABASE, *QUEUES)
+    assert [run.environment["REDIS_URL"] for run in real] == [queue.where for queue in QUEUES]
 
 
 def test_without_any_server_everything_runs_on_the_embedded_default() -> None:
-    ((run,),) = _planned(Part("PostgreSQL", why="none"), Part("Redis", why="none"))
+    missing = Part("Redis", why="none")
+    (run,) = _planned(Part("PostgreSQL", why="none"), missing, missing)
     assert run.selection == "" and run.measured
     assert run.environment == {"PORTAL_TESTS_NO_POSTGRES": "none"}
 
 
-def measured(runs: list[Run], kind: set[str]) -> list[bool]:
-    """Of the runs that take a test with these markers, whether each measures it."""
+def where(runs: list[Run], kind: set[str]) -> list[tuple[str, bool]]:
+    """The runs that take a test with these markers: their stack, and whether they measure it."""
 
     def has(name: str, **_arguments: object) -> bool:
         return name in kind
 
-    return [run.measured for run in runs if Expression.compile(run.selection).evaluate(has)]
+    taken = [run for run in runs if Expression.compile(run.selection).evaluate(has)]
+    return [(run.stack, run.measured) for run in taken]
 
 
 def test_every_kind_of_test_runs_where_it_should() -> None:
-    """Nothing is left out, and nothing runs twice on one stack."""
-    stacks = _planned(DATABASE, QUEUE)
-    assert [[measured(runs, kind) for runs in stacks] for kind in KINDS] == [
-        [[True], [False]],
-        [[True], []],
-        [[], [False]],
-        [[], [True]],
-        [[], [False]],
-        [[], [False]],
-        [[], [False]],
+    """Nothing is left out, nothing runs twice on one stack, and nothing is measured twice."""
+    embedded, pages, real = "embedded default", "PostgreSQL and Redis, pages", "PostgreSQL and Redis"
+    runs = _planned(DATABASE, *QUEUES)
+    assert [where(runs, kind) for kind in KINDS] == [
+        [(embedded, True), (real, False)],
+        [(embedded, True)],
+        [(real, False)],
+        [(pages, True)],
+        [(real, False)],
+        [(pages, True)],
+        [(real, False)],
     ]

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
@@ -53,8 +55,7 @@ def test_every_email_arrives_once_although_worker_and_beat_die_again_and_again(o
         wait_until(lambda: _unsent(stage) == 0, 60, "all e-mail so far is sent")
         wait_until(lambda: set(BACKGROUND) <= set(portal.children()), 30, "worker and beat run")
         children = portal.children()
-        for name in BACKGROUND:
-            os.kill(children[name], signal.SIGSTOP)
+        put_to_sleep(portal)
         for email in guests[start : start + 5]:
             page.goto(f"{location}permissions/invite/")
             page.get_by_label("E-mail address").fill(email)
@@ -77,8 +78,7 @@ def test_an_invitation_is_refused_at_its_moment_with_nobody_sweeping(own_stage: 
     name, guest = unique("Timen"), stage.guest()
     sharer = stage.browser(stage.guest(), WITHOUT_SCRIPT)
     location = create_location(sharer, name)
-    for child in BACKGROUND:
-        os.kill(portal.children()[child], signal.SIGSTOP)
+    put_to_sleep(portal)
     sharer.goto(f"{location}permissions/invite/")
     sharer.get_by_label("E-mail address").fill(guest.email)
     sharer.get_by_role("button", name="Send invitation").click()
@@ -97,6 +97,27 @@ def test_an_invitation_is_refused_at_its_moment_with_nobody_sweeping(own_stage: 
     expect(page.get_by_text(name)).to_have_count(0)
     # Nobody has marked it: the refusal is not the sweep's.
     assert stage.sql("SELECT state FROM sharing_invitation WHERE email = %s", guest.email) == [("pending",)]
+
+
+def put_to_sleep(portal: Portal) -> None:
+    """Stop worker and beat where they are, but not while one of them writes: SQLite has one lock for all who
+    write, and a process that sleeps with it stops the pages too.
+    """
+    pids = [portal.children()[name] for name in BACKGROUND]
+
+    def asleep_without_the_lock() -> bool:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        with closing(sqlite3.connect(portal.var_dir / "portal.sqlite3", timeout=0.5)) as database:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                for pid in pids:
+                    os.kill(pid, signal.SIGCONT)
+                return False
+        return True
+
+    wait_until(asleep_without_the_lock, 30, "worker and beat sleep, and nothing is locked")
 
 
 def _unsent(stage: Stage) -> int:
