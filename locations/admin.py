@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from locations.models import Access, Location
-from locations.sorting import search_text
+from locations.sorting import words_in
 from portal.admin import SupportAdmin
 from portal.support import MOST_OF_A_KIND, Found, Search, finds
 
@@ -59,7 +59,7 @@ def find_locations(search: Search) -> Iterator[Found]:
     text = search.text.strip()
     serial = Q(circuits__charge_points__serial_number__iexact=text)
     wanted = serial | Q(load_balancers__serial_number__iexact=text)
-    words = search_text(text).split()
+    words = words_in(text)
     if words:
         wanted |= Q(*[Q(search_text__contains=word) for word in words])
     number = text.removeprefix("#")

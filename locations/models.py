@@ -20,7 +20,7 @@ from locations.levels import Level
 from locations.openings import Opening
 from locations.permission_rows import LocationGroupPermission, LocationUserPermission
 from locations.querysets import AccessQuerySet, LocationQuerySet
-from locations.sorting import SORT_KEY_LENGTH, search_text, sort_key
+from locations.sorting import SEARCH_TEXT_LENGTH, SORT_KEY_LENGTH, search_text, sort_key
 from organisations.models import Organisation
 from portal.models import User
 
@@ -80,7 +80,7 @@ class Location(models.Model):
     notes = models.TextField(_("notes"), blank=True, max_length=4000)
     # Derived from name and address on every save.
     sort_name = models.CharField(max_length=SORT_KEY_LENGTH, editable=False)
-    search_text = models.TextField(editable=False)
+    search_text = models.CharField(max_length=SEARCH_TEXT_LENGTH, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
     archived_at = models.DateTimeField(_("archived"), null=True, editable=False)
 

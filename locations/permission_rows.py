@@ -5,14 +5,15 @@ from typing import ClassVar
 from django.db import models
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
-from locations.sorting import SORT_KEY_LENGTH
+from locations.sorting import SEARCH_TEXT_LENGTH, SORT_KEY_LENGTH
 
 
 class LocationUserPermission(UserObjectPermissionBase):
     """guardian's row for one permission of one person, with the copies that make reading quick.
 
-    `archived` and `sort_name` let a list be read in its order from the index alone; `ends_at` is the latest
-    end of the Access rows behind it (empty: never) and is compared by whoever reads.
+    `archived` and `sort_name` let a list be read in its order from the index alone, `search_text` lets it be
+    searched there; `ends_at` is the latest end of the Access rows behind it (empty: never) and is compared by
+    whoever reads.
     """
 
     content_object = models.ForeignKey(
@@ -20,6 +21,7 @@ class LocationUserPermission(UserObjectPermissionBase):
     )
     archived = models.BooleanField(default=False, editable=False)
     sort_name = models.CharField(max_length=SORT_KEY_LENGTH, editable=False)
+    search_text = models.CharField(max_length=SEARCH_TEXT_LENGTH, editable=False)
     ends_at = models.DateTimeField(null=True, editable=False)
 
     class Meta(UserObjectPermissionBase.Meta):
@@ -31,7 +33,15 @@ class LocationUserPermission(UserObjectPermissionBase):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["user", "permission", "archived", "sort_name", "content_object", "ends_at"],
+                fields=[
+                    "user",
+                    "permission",
+                    "archived",
+                    "sort_name",
+                    "content_object",
+                    "ends_at",
+                    "search_text",
+                ],
                 name="user_permission_list",
             )
         ]
@@ -45,6 +55,7 @@ class LocationGroupPermission(GroupObjectPermissionBase):
     )
     archived = models.BooleanField(default=False, editable=False)
     sort_name = models.CharField(max_length=SORT_KEY_LENGTH, editable=False)
+    search_text = models.CharField(max_length=SEARCH_TEXT_LENGTH, editable=False)
     ends_at = models.DateTimeField(null=True, editable=False)
 
     class Meta(GroupObjectPermissionBase.Meta):
@@ -56,7 +67,15 @@ class LocationGroupPermission(GroupObjectPermissionBase):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["group", "permission", "archived", "sort_name", "content_object", "ends_at"],
+                fields=[
+                    "group",
+                    "permission",
+                    "archived",
+                    "sort_name",
+                    "content_object",
+                    "ends_at",
+                    "search_text",
+                ],
                 name="group_permission_list",
             )
         ]

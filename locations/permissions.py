@@ -21,6 +21,7 @@ from django.dispatch import receiver
 
 from locations.levels import Level
 from locations.models import Access, Location, LocationGroupPermission, LocationUserPermission
+from locations.sorting import words_in
 from locations.ways import Ways
 from organisations.models import Organisation
 from portal.models import User
@@ -29,6 +30,8 @@ from portal.paging import Cursor, beyond
 Party = User | Organisation
 
 MOST_ARMS = 4
+# What a permission row says of its location, so that a list is read from such rows alone.
+COPIES = ("archived", "sort_name", "search_text")
 _LIVE = Q(ends_at__isnull=True) | Q(ends_at__gt=Now())
 
 _permission_ids: dict[Level, int] = {}
@@ -52,22 +55,26 @@ def ids_by_name(
     *,
     ways: Ways | None = None,
     archived: bool,
+    query: str = "",
     cursor: Cursor | None = None,
     backwards: bool = False,
     limit: int,
 ) -> list[int]:
-    """The ids of at most `limit` locations `user` sees, in order of name, after (or before) a cursor.
+    """The ids of at most `limit` locations `user` sees, in order of name, after (or before) a cursor; only
+    those with every word of `query` in name and address.
 
     The fast path of the Locations list. Each of the person's grantees (themselves, their organisations; or
     those of `ways` alone) is one range of an index that already stands in this order, so the cost follows
     `limit`, neither what the person sees nor what there is: 219 buffers, rows included, for a page of
-    100,000 in a million, 1.05 times the least there is (docs/benchmarks.md). The database merges them:
+    100,000 in a million, 1.05 times the least there is (docs/benchmarks.md). What is searched in stands there
+    too, so a search that finds little reads that range and nothing else. The database merges the ranges:
     PostgreSQL when each is cut to `limit` first, SQLite by itself. Why: docs/decisions/0001-permissions.md.
     """
     order = ("-sort_name", "-content_object_id") if backwards else ("sort_name", "content_object_id")
+    found = Q(*(Q(search_text__contains=word) for word in words_in(query)))
     arms = [
         # IN, as Django says NOT for a plain False, and by that SQLite takes no range but sorts everything.
-        rows.filter(permission_id=permission_id(Level.VIEW), archived__in=[archived])
+        rows.filter(found, permission_id=permission_id(Level.VIEW), archived__in=[archived])
         .filter(beyond(cursor, backwards, key="sort_name", pk="content_object_id"))
         .values_list("sort_name", "content_object_id")
         .distinct()
@@ -165,7 +172,7 @@ def project_all(locations: Collection[Location], party: Party, *, only_more: boo
                 content_object=location,
                 permission_id=permission_id(level),
                 ends_at=ends_at,
-                **_copies(location),
+                **copies(location),
                 **grantee,
             )
             for location in locations
@@ -173,7 +180,7 @@ def project_all(locations: Collection[Location], party: Party, *, only_more: boo
         ],
         update_conflicts=True,
         unique_fields=["content_object", *(key.removesuffix("_id") for key in grantee), "permission"],
-        update_fields=["ends_at", "sort_name", "archived"],
+        update_fields=["ends_at", *COPIES],
     )
     if only_more:
         return
@@ -185,13 +192,15 @@ def project_all(locations: Collection[Location], party: Party, *, only_more: boo
 
 
 def carry_copies(location: Location) -> None:
-    """After a change of name, archiving or restoring: bring the copies in the permission rows up to date."""
+    """After a change of `copies`: bring those in the permission rows up to date."""
     for model in (LocationUserPermission, LocationGroupPermission):
-        model._default_manager.filter(content_object=location).update(**_copies(location))
+        model._default_manager.filter(content_object=location).update(**copies(location))
 
 
-def _copies(location: Location) -> dict[str, Any]:
-    return {"sort_name": location.sort_name, "archived": location.archived_at is not None}
+def copies(location: Location) -> dict[str, Any]:
+    """The COPIES of this location."""
+    values = (location.archived_at is not None, location.sort_name, location.search_text)
+    return dict(zip(COPIES, values, strict=True))
 
 
 def permission_id(level: Level) -> int:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from locations.levels import Level
-from locations.sorting import search_text
+from locations.sorting import words_in
 from organisations.models import Membership
 from portal.errors import NotFoundBecause
 from portal.models import User
@@ -100,10 +100,10 @@ class LocationQuerySet(models.QuerySet[Any]):
 
     def matching(self, query: str) -> Self:
         """Those whose name and address together contain every word of `query`."""
-        return self.filter(*[Q(search_text__contains=word) for word in search_text(query[:200]).split()])
+        return self.filter(*[Q(search_text__contains=word) for word in words_in(query)])
 
     def page_by_name(self, *, after: str = "", before: str = "", size: int = PAGE_SIZE) -> Page:
-        """One page in order of name, by keyset: for searches and whatever else is filtered.
+        """One page in order of name, by keyset: for whatever is not simply what somebody sees.
 
         `after` and `before` are cursors from an earlier page; anything else gives the first page.
         """
@@ -120,13 +120,14 @@ class LocationQuerySet(models.QuerySet[Any]):
         *,
         ways: "Ways | None" = None,
         archived: bool = False,
+        query: str = "",
         after: str = "",
         before: str = "",
         size: int = PAGE_SIZE,
         first: list[int] | None = None,
     ) -> Page:
-        """One page of what this person sees (by `ways` alone, where given), in order of name; as quick for a
-        million as for ten.
+        """One page of what this person sees (by `ways` alone, where given; where `query` is found), in order
+        of name; as quick for a million as for ten, and searched in proportion to what they see.
 
         `first` are the ids of `first_visible`, where they are known: the first page is among them.
         """
@@ -139,7 +140,13 @@ class LocationQuerySet(models.QuerySet[Any]):
                 ids = first[:limit]
             else:
                 ids = ids_by_name(
-                    user, ways=ways, archived=archived, cursor=cursor, backwards=backwards, limit=limit
+                    user,
+                    ways=ways,
+                    archived=archived,
+                    query=query,
+                    cursor=cursor,
+                    backwards=backwards,
+                    limit=limit,
                 )
             rows = self.in_bulk(ids)
             return [rows[pk] for pk in ids if pk in rows]
@@ -147,14 +154,19 @@ class LocationQuerySet(models.QuerySet[Any]):
         return _page(fetch, Around(after, before, size))
 
     def first_visible(
-        self, user: User | AnonymousUser, *, ways: "Ways | None" = None, archived: bool = False
+        self,
+        user: User | AnonymousUser,
+        *,
+        ways: "Ways | None" = None,
+        archived: bool = False,
+        query: str = "",
     ) -> list[int]:
         """The ids of the first locations this person sees, to be counted: at most one more than COUNT_CAP."""
         from locations.permissions import ids_by_name
 
         if not isinstance(user, User) or not user.is_active:
             return []
-        return ids_by_name(user, ways=ways, archived=archived, limit=COUNT_CAP + 1)
+        return ids_by_name(user, ways=ways, archived=archived, query=query, limit=COUNT_CAP + 1)
 
     def say_by_which(self, user: User, locations: "list[Location]") -> None:
         """Set on each by which ways `user` sees it: `.by_which` in words, `.is_there_twice` for

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from locations.levels import Level
 from locations.models import Access, Location
-from locations.permissions import Party, carry_copies, level_of, project_all
+from locations.permissions import Party, carry_copies, copies, level_of, project_all
 from locations.querysets import LocationQuerySet
 from locations.record import of_access
 from organisations.models import Organisation
@@ -61,10 +61,11 @@ def change_location(*, location: Location, by: User, **fields: Any) -> Location:
     }
     if not changes:
         return location
+    before = copies(location)
     for name in changes:
         setattr(location, name, fields[name])
     location.save()
-    if "name" in changes:
+    if copies(location) != before:
         carry_copies(location)
     record(Verb.LOCATION_CHANGED, by=by, location=location, changes=changes)
     return location

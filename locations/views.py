@@ -35,15 +35,9 @@ def location_list(request: HttpRequest) -> HttpResponse:
     cursors = {"after": request.GET.get("after", ""), "before": request.GET.get("before", "")}
     all_ways = Ways.of(user)
     ways = all_ways.only(request.GET.get("by", ""))
-    if query:
-        found = Location.objects.visible_to(user, ways=ways).filter(archived_at__isnull=not archived)
-        found = found.matching(query)
-        page, count = found.with_charge_points().page_by_name(**cursors), found.capped_count()
-    else:
-        first = Location.objects.first_visible(user, ways=ways, archived=archived)
-        rows = Location.objects.with_charge_points()
-        page = rows.visible_page(user, ways=ways, archived=archived, first=first, **cursors)
-        count = len(first)
+    wanted: dict[str, Any] = {"ways": ways, "archived": archived, "query": query}
+    first = Location.objects.first_visible(user, **wanted)
+    page = Location.objects.with_charge_points().visible_page(user, first=first, **wanted, **cursors)
     if all_ways.are_to_choose:
         Location.objects.say_by_which(user, page.locations)
     context = {
@@ -51,7 +45,7 @@ def location_list(request: HttpRequest) -> HttpResponse:
         "page": page,
         "query": query,
         "archived": archived,
-        "count": count,
+        "count": len(first),
         "count_cap": COUNT_CAP,
         "ways": all_ways,
         "by": ways.chosen,

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from locations.models import Access
-from locations.sorting import search_text
+from locations.sorting import words_in
 from organisations.models import Organisation
 from portal.errors import Refusal
 from sharing import review as reviews
@@ -59,7 +59,7 @@ def party(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """One party, location by location."""
     group = _group(request, uuid)
     query, unused = _query(request), _unused(request)
-    words = search_text(query).split()
+    words = words_in(query)
     found = [
         item
         for item in group.items

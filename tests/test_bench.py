@@ -36,8 +36,8 @@ BREACHES = {
     "a check that reads much": {"question": "one check", "buffers": 26},
     "a check of two queries": {"question": "one check", "queries": 2},
     "a count that reads much": {"question": "count", "buffers": 251},
-    "a search through everything": {"question": "search", "buffers": 3000},
-    "a filter through everything": {"question": "filter by city", "buffers": 3000},
+    "a search through everything": {"question": "search for a street", "buffers": 400},
+    "a search that asks again": {"question": "search for a street", "queries": 4},
     "levels that read all one sees": {"question": "list with what one may do", "buffers": 1001},
     "a query for each person": {"question": "who has access", "queries": 4},
 }

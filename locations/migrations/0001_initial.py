@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
                 ('fallback_current', models.PositiveSmallIntegerField(default=0, help_text='When the load balancer cannot be reached. 0 means that charging stops.', verbose_name='fallback current (A)')),
                 ('notes', models.TextField(blank=True, max_length=4000, verbose_name='notes')),
                 ('sort_name', models.CharField(editable=False, max_length=240)),
-                ('search_text', models.TextField(editable=False)),
+                ('search_text', models.CharField(editable=False, max_length=400)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='created')),
                 ('archived_at', models.DateTimeField(editable=False, null=True, verbose_name='archived')),
             ],
@@ -112,6 +112,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('archived', models.BooleanField(default=False, editable=False)),
                 ('sort_name', models.CharField(editable=False, max_length=240)),
+                ('search_text', models.CharField(editable=False, max_length=400)),
                 ('ends_at', models.DateTimeField(editable=False, null=True)),
             ],
             options={
@@ -124,6 +125,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('archived', models.BooleanField(default=False, editable=False)),
                 ('sort_name', models.CharField(editable=False, max_length=240)),
+                ('search_text', models.CharField(editable=False, max_length=400)),
                 ('ends_at', models.DateTimeField(editable=False, null=True)),
             ],
             options={

@@ -142,7 +142,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='locationgrouppermission',
-            index=models.Index(fields=['group', 'permission', 'archived', 'sort_name', 'content_object', 'ends_at'], name='group_permission_list'),
+            index=models.Index(fields=['group', 'permission', 'archived', 'sort_name', 'content_object', 'ends_at', 'search_text'], name='group_permission_list'),
         ),
         migrations.AddConstraint(
             model_name='locationgrouppermission',
@@ -150,7 +150,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='locationuserpermission',
-            index=models.Index(fields=['user', 'permission', 'archived', 'sort_name', 'content_object', 'ends_at'], name='user_permission_list'),
+            index=models.Index(fields=['user', 'permission', 'archived', 'sort_name', 'content_object', 'ends_at', 'search_text'], name='user_permission_list'),
         ),
         migrations.AddConstraint(
             model_name='locationuserpermission',

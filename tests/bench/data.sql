@@ -60,14 +60,14 @@ SELECT 3 * {size} + id, gen_random_uuid(), level, 'email', now(), administrator,
     CASE WHEN chance % 10 = 0 THEN date_trunc('second', now()) + interval '90 days' END, id
 FROM drawn JOIN installer ON number = organisation WHERE shares = 3 ORDER BY id;
 
-INSERT INTO locations_locationgrouppermission (archived, sort_name, ends_at, content_object_id, group_id,
-    permission_id)
-SELECT archived_at IS NOT NULL, sort_name, ends_at, location_id, organisation_id, permission
+INSERT INTO locations_locationgrouppermission (archived, sort_name, search_text, ends_at, content_object_id,
+    group_id, permission_id)
+SELECT archived_at IS NOT NULL, sort_name, search_text, ends_at, location_id, organisation_id, permission
 FROM locations_access a JOIN locations_location l ON l.id = location_id JOIN permits p ON p.level <= a.level
 WHERE organisation_id IS NOT NULL;
-INSERT INTO locations_locationuserpermission (archived, sort_name, ends_at, content_object_id, user_id,
-    permission_id)
-SELECT archived_at IS NOT NULL, sort_name, ends_at, location_id, user_id, permission
+INSERT INTO locations_locationuserpermission (archived, sort_name, search_text, ends_at, content_object_id,
+    user_id, permission_id)
+SELECT archived_at IS NOT NULL, sort_name, search_text, ends_at, location_id, user_id, permission
 FROM locations_access a JOIN locations_location l ON l.id = location_id JOIN permits p ON p.level <= a.level
 WHERE user_id IS NOT NULL;
 

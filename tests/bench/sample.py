@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 EACH = 3
 _FLAT = """
     CREATE TABLE bench_access AS
-    SELECT seen.user_id, l.sort_name, l.id AS location_id, max(level) AS level,
+    SELECT seen.user_id, l.sort_name, l.id AS location_id, l.search_text, max(level) AS level,
         l.archived_at IS NOT NULL AS archived
     FROM (
         SELECT user_id, location_id, level FROM locations_access WHERE user_id = ANY(%(people)s)
@@ -72,7 +72,9 @@ def _make_lower_bound(people: list[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS bench_access")
         cursor.execute(_FLAT, {"people": people})
-        cursor.execute("CREATE INDEX ON bench_access (user_id, archived, sort_name, location_id)")
+        cursor.execute(
+            "CREATE INDEX ON bench_access (user_id, archived, sort_name, location_id, search_text)"
+        )
         cursor.execute("CREATE INDEX ON bench_access (location_id, user_id)")
         cursor.execute("VACUUM (ANALYZE) bench_access")
 

@@ -55,6 +55,10 @@ def rename(cast: Cast) -> None:
     services.change_location(location=cast.site, by=cast.installer, name="Åvej 3")
 
 
+def move(cast: Cast) -> None:
+    services.change_location(location=cast.site, by=cast.installer, street="Åvej 3")
+
+
 def archive(cast: Cast) -> None:
     services.archive_location(location=cast.site, by=cast.installer)
 
@@ -113,6 +117,7 @@ def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 PAIRS = {
     "sharing, renaming": (share, rename),
     "sharing, archiving": (share, archive),
+    "sharing, moving": (share, move),
     "changing a level, renaming": (change_a_level, rename),
     "handing over, renaming": (hand_over, rename),
 }

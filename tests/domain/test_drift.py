@@ -61,6 +61,7 @@ BREACHES: dict[str, Callable[[Cast], object]] = {
         ends_at=in_days(3)
     ),
     "an old name": lambda c: Location.objects.filter(pk=c.site.pk).update(sort_name="another"),
+    "an old address": lambda c: GROUP.objects.filter(group=c.firm.group).update(search_text="elsewhere"),
     "archived in one place": lambda c: GROUP.objects.filter(group=c.firm.group).update(archived=True),
     "archived in the other": lambda c: Location.objects.filter(pk=c.site.pk).update(archived_at=in_days(0)),
     "access ended past the service": lambda c: Access.objects.filter(user=c.contractor).update(
@@ -120,8 +121,8 @@ def assert_projected(location: Location) -> None:
         **{("group", r.group_id, r.permission_id): r for r in GROUP.objects.filter(content_object=location)},
     }
     assert {key: row.ends_at for key, row in rows.items()} == wanted
-    copies = {(row.sort_name, row.archived) for row in rows.values()}
-    assert copies <= {(location.sort_name, location.archived_at is not None)}
+    copies = {(row.sort_name, row.search_text, row.archived) for row in rows.values()}
+    assert copies <= {(location.sort_name, location.search_text, location.archived_at is not None)}
 
 
 def test_what_has_run_out_is_no_drift(shared: Cast) -> None:

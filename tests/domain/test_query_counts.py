@@ -62,7 +62,7 @@ def test_a_page_of_locations_takes_one_query(cast: Cast, counted: Counted, rows:
 
 @pytest.mark.parametrize("rows", ROWS)
 def test_the_list_by_name_takes_three_queries(cast: Cast, counted: Counted, rows: int) -> None:
-    """Organisations, keys, rows; and one for the charge points (architecture.md, Permissions 3)."""
+    """Organisations, keys, rows (architecture.md, Permissions 3); searched or not."""
     make_sites(cast, rows)
     with counted(3):
         page = Location.objects.visible_page(cast.contractor)
@@ -70,8 +70,11 @@ def test_the_list_by_name_takes_three_queries(cast: Cast, counted: Counted, rows
     assert len(found) == rows
     with counted(3):
         Location.objects.visible_page(cast.contractor, after="site 0~0", size=20)
+    with counted(3):
+        page = Location.objects.visible_page(cast.contractor, query="site aarhus")
+    assert len(page.locations) == rows
     with counted(2):
-        assert len(Location.objects.first_visible(cast.contractor)) == rows
+        assert len(Location.objects.first_visible(cast.contractor, query="site")) == rows
     with counted(0):
         Location.objects.visible_page(AnonymousUser())
 

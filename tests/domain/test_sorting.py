@@ -197,6 +197,16 @@ def test_a_name_is_found_by_itself(db: None, words: list[str]) -> None:
         list(Location.objects.all().matching(" ".join(words)))
 
 
+@pytest.mark.django_db
+def test_the_count_stops_past_its_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ "1,000+" and no COUNT over everything (architecture.md, Permissions 4)."""
+    monkeypatch.setattr("locations.querysets.COUNT_CAP", 4)
+    make_sites(["a"] * 4)
+    assert Location.objects.all().capped_count() == 4
+    make_sites(["a"] * 4)
+    assert Location.objects.all().capped_count() == 5
+
+
 def test_a_change_of_name_or_address_carries_to_order_and_search(cast: Cast) -> None:
     """Keys are derived on every save, and the copies in the permission rows follow (models)."""
     change_location(location=cast.site, by=cast.installer, name="Ærøvej 7", street="Ny vej 3")
@@ -205,6 +215,18 @@ def test_a_change_of_name_or_address_carries_to_order_and_search(cast: Cast) -> 
     assert cast.site.search_text == search_text("Ærøvej 7", "Ny vej 3, 8000 Aarhus")
     rows = LocationGroupPermission.objects.filter(content_object=cast.site)
     assert set(rows.values_list("sort_name", flat=True)) == {sort_key("Ærøvej 7")}
+    change_location(location=cast.site, by=cast.installer, city="Skørping")
+    assert set(rows.values_list("search_text", flat=True)) == {"aerovej 7 ny vej 3, 8000 skorping"}
+    assert Location.objects.first_visible(cast.installer, query="SKØRP ny") == [cast.site.pk]
+    assert Location.objects.first_visible(cast.installer, query="aarhus ny") == []
+
+
+def test_the_longest_name_and_address_fit_into_the_index(cast: Cast) -> None:
+    """An entry of it holds 2,704 bytes in PostgreSQL; these letters take four each and cannot be packed."""
+    letters = "".join(chr(0x20000 + 7 * number) for number in range(332))
+    fields = {"name": letters[:120], "street": letters[120:240], "postal_code": letters[240:252]}
+    change_location(location=cast.site, by=cast.installer, **fields, city=letters[252:])
+    assert Location.objects.first_visible(cast.installer, query=letters[300:320]) == [cast.site.pk]
     others = LocationGroupPermission.objects.filter(content_object=cast.bait)
     assert set(others.values_list("sort_name", flat=True)) == {sort_key(cast.bait.name)}
 
@@ -288,16 +310,6 @@ def test_what_is_no_cursor_gives_the_first_page(cursor: str) -> None:
     ):
         assert [site.name for site in page.locations] == ["a", "b"]
         assert page.previous == ""
-
-
-@pytest.mark.django_db
-def test_the_count_stops_past_its_cap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ "1,000+" and no COUNT over everything (architecture.md, Permissions 4)."""
-    monkeypatch.setattr("locations.querysets.COUNT_CAP", 4)
-    make_sites(["a"] * 4)
-    assert Location.objects.all().capped_count() == 4
-    make_sites(["a"] * 4)
-    assert Location.objects.all().capped_count() == 5
 
 
 def test_charge_points_are_counted_each_once(cast: Cast) -> None:

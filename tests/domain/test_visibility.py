@@ -462,19 +462,21 @@ def test_random_data_is_seen_as_guardian_and_plain_python_see_it(
 
 
 def pages_are_the_whole_list(person: Any, size: int = 2) -> None:
-    """The fast path of the Locations list, forwards and backwards, is `visible_to` in order of name."""
-    for archived in (False, True):
+    """The fast path of the Locations list, forwards and backwards, is `visible_to` in order of name;
+    searched, it is what of that is `matching`."""
+    for archived, query in [(False, ""), (True, ""), (False, "a 8000"), (False, "e")]:
         seen = Location.objects.visible_to(person).filter(archived_at__isnull=not archived)
-        whole = list(seen.order_by("sort_name", "pk"))
-        assert len(Location.objects.first_visible(person, archived=archived)) == len(whole)
-        page = Location.objects.visible_page(person, archived=archived, size=size)
+        whole = list(seen.matching(query).order_by("sort_name", "pk"))
+        wanted: dict[str, Any] = {"archived": archived, "query": query}
+        assert len(Location.objects.first_visible(person, **wanted)) == len(whole)
+        page = Location.objects.visible_page(person, size=size, **wanted)
         forwards, backwards = [page], []
         while page.next:
-            page = Location.objects.visible_page(person, archived=archived, size=size, after=page.next)
+            page = Location.objects.visible_page(person, size=size, after=page.next, **wanted)
             forwards.append(page)
         backwards = [page]
         while page.previous:
-            page = Location.objects.visible_page(person, archived=archived, size=size, before=page.previous)
+            page = Location.objects.visible_page(person, size=size, before=page.previous, **wanted)
             backwards.insert(0, page)
         for pages in (forwards, backwards):
             assert [location for page in pages for location in page.locations] == whole
