@@ -9,7 +9,7 @@ proportion to all locations, so nothing calls them but the test that compares
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import AnonymousUser, Permission
@@ -26,6 +26,7 @@ from locations.ways import Ways
 from organisations.models import Organisation
 from portal.models import User
 from portal.paging import Cursor, beyond
+from portal.prepared import Prepared
 
 Party = User | Organisation
 
@@ -45,7 +46,7 @@ def visible_ids(user: User, at_least: Level = Level.VIEW, ways: Ways | None = No
     """
     ids = [
         rows.filter(permission_id=permission_id(at_least)).values("content_object_id")
-        for rows in (_rows_by_grantee(ways) if ways else _live_rows(user))
+        for rows in (_rows_by_way(ways) if ways else _live_rows(user))
     ]
     return ids[0].union(*ids[1:])
 
@@ -70,22 +71,54 @@ def ids_by_name(
     too, so a search that finds little reads that range and nothing else. The database merges the ranges:
     PostgreSQL when each is cut to `limit` first, SQLite by itself. Why: docs/decisions/0001-permissions.md.
     """
+    ways = ways or Ways.of(user)
+    shape: dict[str, Any] = {
+        "personally": ways.personally,
+        "groups": len(ways.group_ids),
+        "apart": _stand_apart(ways.group_ids),
+        "archived": archived,
+        "backwards": backwards,
+        "limit": limit,
+    }
+    values = (user.pk, permission_id(Level.VIEW), *ways.group_ids, *(cursor or ()))
+    if words := words_in(query):
+        return [pk for _, pk in _keys_by_name(*values, **shape, words=words)]
+    return [pk for _, pk in _KEYS_BY_NAME.rows(*values, **shape)]
+
+
+def _keys_by_name(
+    user: int,
+    view: int,
+    *rest: Any,
+    personally: bool,
+    groups: int,
+    apart: bool,
+    archived: bool,
+    backwards: bool,
+    limit: int,
+    words: Collection[str] = (),
+) -> QuerySet[Any, Any]:
+    """Names and ids. `rest` are as many `groups`, and the two parts of a cursor."""
     order = ("-sort_name", "-content_object_id") if backwards else ("sort_name", "content_object_id")
-    found = Q(*(Q(search_text__contains=word) for word in words_in(query)))
+    cursor = cast(Cursor, rest[groups:]) or None
+    found = Q(*(Q(search_text__contains=word) for word in words))
     arms = [
         # IN, as Django says NOT for a plain False, and by that SQLite takes no range but sorts everything.
-        rows.filter(found, permission_id=permission_id(Level.VIEW), archived__in=[archived])
+        rows.filter(found, permission_id=view, archived__in=[archived])
         .filter(beyond(cursor, backwards, key="sort_name", pk="content_object_id"))
         .values_list("sort_name", "content_object_id")
         .distinct()
-        for rows in _rows_by_grantee(ways or Ways.of(user))
+        for rows in _rows_by_grantee(user if personally else None, rest[:groups], apart=apart)
     ]
     keys = arms[0]
     if arms[1:]:
         if connection.features.supports_slicing_ordering_in_compound:
             arms = [arm.order_by(*order)[:limit] for arm in arms]
         keys = arms[0].union(*arms[1:])
-    return [pk for _, pk in keys.order_by(*order)[:limit]]
+    return keys.order_by(*order)[:limit]
+
+
+_KEYS_BY_NAME = Prepared(_keys_by_name)
 
 
 def names_of_ways(user: User, ids: list[int]) -> dict[int, set[str]]:
@@ -128,7 +161,7 @@ def levels_of(
         return {}
     pairs = [
         rows.filter(content_object__in=locations).values_list("content_object_id", "permission_id")
-        for rows in (_rows_by_grantee(ways) if ways else _live_rows(user))
+        for rows in (_rows_by_way(ways) if ways else _live_rows(user))
     ]
     by_id = {permission_id(level): level for level in Level}
     levels: dict[int, Level] = {}
@@ -235,23 +268,32 @@ class LocationPermissionBackend(BaseBackend):
 def _live_rows(user: User) -> list[QuerySet[Any, Any]]:
     """The permission rows that say something about this person now: their own, and their organisations'."""
     groups = user.groups.through._default_manager.filter(user_id=user.pk).values("group_id")
-    return [_own_rows(user), LocationGroupPermission._default_manager.filter(_LIVE, group_id__in=groups)]
+    return [_own_rows(user.pk), LocationGroupPermission._default_manager.filter(_LIVE, group_id__in=groups)]
 
 
-def _own_rows(user: User) -> QuerySet[Any, Any]:
-    return LocationUserPermission._default_manager.filter(_LIVE, user_id=user.pk)
+def _own_rows(user: int) -> QuerySet[Any, Any]:
+    return LocationUserPermission._default_manager.filter(_LIVE, user_id=user)
 
 
-def _rows_by_grantee(ways: Ways) -> list[QuerySet[Any, Any]]:
-    """As `_live_rows`, for these ways: one entry per organisation with its id as a literal, which the planner
-    prefers.
+def _rows_by_way(ways: Ways) -> list[QuerySet[Any, Any]]:
+    """As `_live_rows`, for these ways."""
+    user, groups = ways.user.pk if ways.personally else None, ways.group_ids
+    return _rows_by_grantee(user, groups, apart=_stand_apart(groups))
 
-    Beyond a few organisations one entry serves all: more arms cost more to plan than they save.
+
+def _stand_apart(groups: Collection[int]) -> bool:
+    """Whether each group is asked for by itself, which the planner prefers.
+
+    Beyond a few of them one entry serves all: more arms cost more to plan than they save.
     """
-    groups = [organisation.group_id for organisation in ways.organisations]
-    chunks = [[group] for group in groups] if len(groups) <= MOST_ARMS else [groups]
+    return len(groups) <= MOST_ARMS
+
+
+def _rows_by_grantee(user: int | None, groups: Collection[int], *, apart: bool) -> list[QuerySet[Any, Any]]:
+    """The person's own rows, unless that is None, and those of these groups; `apart`, one entry for each."""
+    chunks = [[group] for group in groups] if apart else [groups]
     return [
-        *([_own_rows(ways.user)] if ways.personally else []),
+        *([] if user is None else [_own_rows(user)]),
         *(LocationGroupPermission._default_manager.filter(_LIVE, group_id__in=chunk) for chunk in chunks),
     ]
 

@@ -27,6 +27,11 @@ class Ways:
         return cls(user, tuple(found))
 
     @property
+    def group_ids(self) -> tuple[int, ...]:
+        """The auth groups of these organisations."""
+        return tuple(organisation.group_id for organisation in self.organisations)
+
+    @property
     def are_to_choose(self) -> bool:
         """In fewer than two organisations the question does not arise."""
         return len(self.organisations) > 1

@@ -16,6 +16,7 @@ from portal.invitation_mail import delivery
 from portal.invitations import AbstractInvitation
 from portal.models import User
 from portal.paging import Around, beyond, page_around
+from portal.prepared import Prepared
 from sharing.kinds import KINDS
 from sharing.models import AccessRequest, Invitation
 
@@ -45,17 +46,26 @@ class Sent:
 
 def count_waiting(user: User | AnonymousUser) -> Counter[type[Model]]:
     """How much waits for this person's answer, of each kind. One query."""
-    if not isinstance(user, User):
+    if not isinstance(user, User) or not user.is_active:
         return Counter()
-    arms: dict[type[Model], QuerySet[Any]] = {
-        kind: kind.objects.addressed_to(user).open().on_their_own() for kind in KINDS
-    } | {AccessRequest: AccessRequest.objects.open().about_sent_by(user)}
+    kinds = [*KINDS, AccessRequest]
+    return Counter({kinds[number]: n for number, n in _COUNTED.rows(user.pk)})
+
+
+def _count_waiting(user_pk: int) -> QuerySet[Any, Any]:
+    user = User(pk=user_pk)
+    arms: list[QuerySet[Any]] = [kind.objects.addressed_to(user).open().on_their_own() for kind in KINDS]
+    arms.append(AccessRequest.objects.open().about_sent_by(user))
     counts = [
         arm.order_by().values(which=Value(number)).annotate(n=Count("pk")).values_list("which", "n")
-        for number, arm in enumerate(arms.values())
+        for number, arm in enumerate(arms)
     ]
-    kinds = list(arms)
-    return Counter({kinds[number]: n for number, n in counts[0].union(*counts[1:], all=True)})
+    together: QuerySet[Any, Any] = counts[0].union(*counts[1:], all=True)
+    return together
+
+
+# Every page asks it.
+_COUNTED = Prepared(_count_waiting)
 
 
 def waiting_for(user: User, limit: int = SHOWN_WAITING, kinds: Iterable[Any] = KINDS) -> list[Any]:

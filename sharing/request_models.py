@@ -31,7 +31,7 @@ class AccessRequestQuerySet(models.QuerySet[Any]):
         return self.filter(
             self._live("invitation") | self._live("member_invitation") | Q(number__isnull=False),
             state="pending",
-            asked_at__gt=timezone.now() - LIVES,
+            asked_at__gt=Now() - LIVES,
         )
 
     def for_location(self, location: Location) -> Self:
