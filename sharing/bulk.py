@@ -6,6 +6,7 @@ with its outcomes: a worker that dies leaves what it has done, and the next goes
 again at the time of work. What becomes of a location says `bulk_share`, `bulk_access` or `offers`.
 """
 
+import logging
 import time
 import uuid
 from collections import defaultdict
@@ -21,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from locations.models import Location
 from locations.querysets import LocationQuerySet
 from organisations.services import UNKNOWN_KEY
+from portal import limits
 from portal.errors import Refusal
 from portal.invitations import throttle
 from portal.models import User
@@ -28,7 +30,8 @@ from sharing import bulk_access, bulk_share, offers
 from sharing.bulk_outcomes import CHANGING, Outcome
 from sharing.models import BulkJob, BulkRow
 
-BATCH = 500
+# The first batch, and what a batch is after one, two and three that failed.
+BATCHES = (500, 50, 5, 1)
 # More than these are ordered in several jobs.
 MOST = 10_000
 # Longer than a batch can take.
@@ -36,6 +39,7 @@ LEASE = timedelta(seconds=180)
 # A task takes no further batch after this; the sweep starts the next.
 LONGEST_WORK_SECONDS = 60
 DRAFTS_KEPT = timedelta(days=1)
+logger = logging.getLogger(__name__)
 
 Outcomes = dict[int, Outcome]
 State = BulkJob.State
@@ -62,12 +66,18 @@ DOING = {
 }
 
 
-@transaction.atomic
 def draft(job: BulkJob, locations: LocationQuerySet | list[Location]) -> BulkJob:
     """Keep the order with what would become of each location now: the preview. Nothing else happens yet.
 
-    Raises Refusal where there is nothing to order, or too much.
+    Raises Refusal where there is nothing to order, or too much, or too often.
     """
+    if not limits.count(limits.PREVIEWS_BY_ACCOUNT, job.by_id):
+        raise Refusal(_("You have looked at very many previews. Go on in an hour."))
+    return _draft(job, locations)
+
+
+@transaction.atomic
+def _draft(job: BulkJob, locations: LocationQuerySet | list[Location]) -> BulkJob:
     # One more than may be tells that it is too much: nobody's hundred thousand are read for a refusal.
     found = list(locations[: MOST + 1])
     if not found:
@@ -75,8 +85,8 @@ def draft(job: BulkJob, locations: LocationQuerySet | list[Location]) -> BulkJob
     if len(found) > MOST:
         raise Refusal(_("These are too many at once. Narrow them down to {n}.").format(n=MOST))
     job.save()
-    for start in range(0, len(found), BATCH):
-        some = found[start : start + BATCH]
+    for start in range(0, len(found), BATCHES[0]):
+        some = found[start : start + BATCHES[0]]
         outcomes = DOING[BulkJob.Act(job.act)].look(job, some)
         BulkRow.objects.bulk_create(
             BulkRow(job=job, location_id=pk, outcome=outcome) for pk, outcome in outcomes.items()
@@ -124,9 +134,14 @@ def work_off() -> int:
     """Work until no job is due or time is up; returns how many batches were done."""
     end, done = time.monotonic() + LONGEST_WORK_SECONDS, 0
     while time.monotonic() < end and (job := claim()):
-        while time.monotonic() < end and step(job):
-            done += 1
-        release(job)
+        try:
+            while time.monotonic() < end and step(job):
+                done += 1
+        except Exception:
+            logger.exception("A batch of job %s failed", job.uuid)
+            stumble(job)
+        else:
+            release(job)
     return done
 
 
@@ -153,7 +168,7 @@ def step(job: BulkJob) -> bool:
     held = BulkJob.objects.filter(pk=job.pk, claim=job.claim, state=State.WORKING)
     if not held.update(due_at=timezone.now() + LEASE):
         return False
-    ids = list(job.rows.waiting().values_list("location_id", flat=True)[:BATCH])
+    ids = list(job.rows.waiting().values_list("location_id", flat=True)[: BATCHES[job.stumbles]])
     doing = DOING[BulkJob.Act(job.act)]
     if not ids:
         doing.finish(job)
@@ -165,6 +180,22 @@ def step(job: BulkJob) -> bool:
     for outcome, some in by_outcome.items():
         job.rows.filter(location__in=some).update(outcome=outcome, done=True)
     return True
+
+
+def stumble(job: BulkJob) -> None:
+    """After a batch that failed: the next are smaller, until what cannot be done stands alone and is left.
+
+    The lease goes on meanwhile, so whatever was wrong for a moment has some minutes to pass. Where only the
+    letters at the end fail, they are tried again and again.
+    """
+    last = len(BATCHES) - 1
+    with transaction.atomic():
+        held = BulkJob.objects.filter(pk=job.pk, claim=job.claim, state=State.WORKING)
+        if not held.update(stumbles=min(job.stumbles + 1, last)) or job.stumbles < last:
+            return
+        alone = job.rows.waiting().values("pk")[:1]
+        if job.rows.filter(pk__in=alone).update(outcome=Outcome.FAILED, done=True):
+            held.update(stumbles=0)
 
 
 def release(job: BulkJob) -> None:

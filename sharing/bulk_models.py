@@ -143,6 +143,8 @@ class BulkJob(models.Model):
     offer = models.ForeignKey(Offer, null=True, on_delete=models.PROTECT, related_name="jobs")
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
+    # How often a batch has failed by now; each time the next are smaller.
+    stumbles = models.PositiveSmallIntegerField(default=0)
     # As in the outbox: a worker holds it under a claim, until its lease ends.
     claim = models.UUIDField(null=True)
     due_at = models.DateTimeField(default=timezone.now)

@@ -62,6 +62,7 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(max_length=10)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('finished_at', models.DateTimeField(null=True)),
+                ('stumbles', models.PositiveSmallIntegerField(default=0)),
                 ('claim', models.UUIDField(null=True)),
                 ('due_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bulk_jobs', to=settings.AUTH_USER_MODEL, verbose_name='by')),
@@ -90,7 +91,7 @@ class Migration(migrations.Migration):
             name='BulkRow',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('outcome', models.CharField(choices=[('new', 'is invited'), ('more', 'has access, is offered more'), ('again', 'was invited already, is invited again'), ('ended', 'access ends'), ('changed', 'is changed'), ('added', 'is added'), ('has_access', 'already has access'), ('the_same', 'is so already'), ('nothing', 'has no access here'), ('not_yours', 'not yours to share or change'), ('others', 'somebody else has invited them already'), ('archived', 'the location is archived'), ('beyond', 'your own access ends sooner'), ('refused', 'takes no shared locations at the moment'), ('gone', 'the invitation no longer stands')], max_length=12)),
+                ('outcome', models.CharField(choices=[('new', 'is invited'), ('more', 'has access, is offered more'), ('again', 'was invited already, is invited again'), ('ended', 'access ends'), ('changed', 'is changed'), ('added', 'is added'), ('has_access', 'already has access'), ('the_same', 'is so already'), ('nothing', 'has no access here'), ('not_yours', 'not yours to share or change'), ('others', 'somebody else has invited them already'), ('archived', 'the location is archived'), ('beyond', 'your own access ends sooner'), ('refused', 'takes no shared locations at the moment'), ('gone', 'the invitation no longer stands'), ('failed', 'not done: an error here')], max_length=12)),
                 ('done', models.BooleanField(default=False)),
                 ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='sharing.bulkjob')),
                 ('location', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='locations.location')),

@@ -1,5 +1,6 @@
 """Many locations at once: what becomes of each, asked again at the time of work, and one e-mail for all."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from locations.models import Access, Location
 from locations.permissions import level_of
 from locations.services import archive_location, give_access
 from organisations.services import replace_key
-from portal import mail
+from portal import limits, mail
 from portal.answering import Holder, Situation
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
@@ -216,7 +217,7 @@ def test_nothing_and_too_much_are_refused(cast: Cast, monkeypatch: pytest.Monkey
 
 def test_a_job_goes_on_where_a_killed_worker_left_it(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is done twice, and whoever lost the job does nothing more."""
-    monkeypatch.setattr(bulk, "BATCH", 2)
+    monkeypatch.setattr(bulk, "BATCHES", (2, 1))
     job = order(cast, Act.SHARE, sites_of(cast, 5), email=NEW_ADDRESS)
     bulk.confirm(job=job, by=cast.installer)
     killed = bulk.claim()
@@ -237,6 +238,47 @@ def test_a_worker_stops_in_time_and_leaves_the_rest(cast: Cast, monkeypatch: pyt
     assert bulk.work_off() == 0
     job.refresh_from_db()
     assert job.state == BulkJob.State.QUEUED
+
+
+def test_one_that_cannot_be_done_holds_nothing_up(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is found by ever smaller batches, left out and said; the others are done, and one letter goes."""
+    sites = sites_of(cast, 7)
+    share_one, tries = bulk.DOING[Act.SHARE], []
+
+    def fails_on_one(job: BulkJob, ids: Any) -> dict[int, Outcome]:
+        tries.append(len(ids))
+        if sites[3].pk in ids:
+            raise ZeroDivisionError
+        return share_one.do(job, ids)
+
+    monkeypatch.setattr(bulk, "BATCHES", (5, 2, 1))
+    monkeypatch.setitem(bulk.DOING, Act.SHARE, replace(share_one, do=fails_on_one))
+    job = order(cast, Act.SHARE, sites, email=NEW_ADDRESS)
+    bulk.confirm(job=job, by=cast.installer)
+    for _ in range(3):
+        bulk.work_off()
+        assert bulk.work_off() == 0  # not at once again: what is wrong may pass
+        BulkJob.objects.update(due_at=timezone.now() - timedelta(seconds=1))
+    bulk.work_off()
+    job.refresh_from_db()
+    assert job.is_done and tries == [5, 2, 2, 1, 1, 3]
+    expected = dict.fromkeys((site.name for site in sites), "new") | {sites[3].name: "failed"}
+    assert outcomes(job) == expected
+    assert len(letters("offer")) == 1
+    assert caplog.text.count(f"A batch of job {job.uuid} failed") == 3
+
+
+def test_previews_are_not_made_without_end(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may hold 10,000 rows for a day. Nobody else is kept from theirs."""
+    monkeypatch.setattr(limits, "PREVIEWS_BY_ACCOUNT", replace(limits.PREVIEWS_BY_ACCOUNT, tries=2))
+    for _ in range(2):
+        order(cast, Act.SHARE, [cast.site], email=NEW_ADDRESS)
+    with refused("You have looked at very many previews. Go on in an hour."):
+        order(cast, Act.SHARE, [cast.site], email=NEW_ADDRESS)
+    assert BulkJob.objects.count() == 2
+    order(cast, Act.SHARE, [cast.bait], email=NEW_ADDRESS, by=cast.stranger)
 
 
 def test_drafts_are_forgotten(cast: Cast) -> None:

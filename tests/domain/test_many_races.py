@@ -28,7 +28,7 @@ MANAGE = Level.MANAGE
 @pytest.fixture(autouse=True)
 def _nobody_nudges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "_nudge", lambda: None)
-    monkeypatch.setattr(bulk, "BATCH", 2)
+    monkeypatch.setattr(bulk, "BATCHES", (2, 1))
 
 
 @pytest.fixture
