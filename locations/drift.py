@@ -84,10 +84,12 @@ def _drifted(
         ended |= _pairs(
             _with_another_end(table.filter(permission=permission), behind), "content_object_id", grantee
         )
-    current = Q(sort_name=F("content_object__sort_name"), search_text=F("content_object__search_text")) & (
+    searched = Q(permission=ids[Level.VIEW], search_text=F("content_object__search_text"))
+    current = (searched | (~Q(permission=ids[Level.VIEW]) & Q(search_text=""))) & (
         Q(archived=True, content_object__archived_at__isnull=False)
         | Q(archived=False, content_object__archived_at__isnull=True)
     )
+    current &= Q(sort_name=F("content_object__sort_name"))
     yield from (missing, extra, ended, _pairs(table.exclude(current), "content_object_id", grantee))
 
 

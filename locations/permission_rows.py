@@ -12,8 +12,8 @@ class LocationUserPermission(UserObjectPermissionBase):
     """guardian's row for one permission of one person, with the copies that make reading quick.
 
     `archived` and `sort_name` let a list be read in its order from the index alone, `search_text` lets it be
-    searched there; `ends_at` is the latest end of the Access rows behind it (empty: never) and is compared by
-    whoever reads.
+    searched there (only the rows of View have it); `ends_at` is the latest end of the Access rows behind it
+    (empty: never) and is compared by whoever reads.
     """
 
     content_object = models.ForeignKey(

@@ -62,12 +62,14 @@ FROM drawn JOIN installer ON number = organisation WHERE shares = 3 ORDER BY id;
 
 INSERT INTO locations_locationgrouppermission (archived, sort_name, search_text, ends_at, content_object_id,
     group_id, permission_id)
-SELECT archived_at IS NOT NULL, sort_name, search_text, ends_at, location_id, organisation_id, permission
+SELECT archived_at IS NOT NULL, sort_name,
+    CASE WHEN p.level = 1 THEN search_text ELSE '' END, ends_at, location_id, organisation_id, permission
 FROM locations_access a JOIN locations_location l ON l.id = location_id JOIN permits p ON p.level <= a.level
 WHERE organisation_id IS NOT NULL;
 INSERT INTO locations_locationuserpermission (archived, sort_name, search_text, ends_at, content_object_id,
     user_id, permission_id)
-SELECT archived_at IS NOT NULL, sort_name, search_text, ends_at, location_id, user_id, permission
+SELECT archived_at IS NOT NULL, sort_name,
+    CASE WHEN p.level = 1 THEN search_text ELSE '' END, ends_at, location_id, user_id, permission
 FROM locations_access a JOIN locations_location l ON l.id = location_id JOIN permits p ON p.level <= a.level
 WHERE user_id IS NOT NULL;
 
