@@ -22,7 +22,7 @@ class Outcome(TextChoices):
     BEYOND = "beyond", _("your own access ends sooner")
     REFUSED = "refused", _("takes no shared locations at the moment")
     GONE = "gone", _("the invitation no longer stands")
-    FAILED = "failed", _("not done: an error here")
+    FAILED = "failed", _("not done: an error on our side")
 
 
 CHANGING = (
