@@ -80,14 +80,14 @@ def ids_by_name(
         "backwards": backwards,
         "limit": limit,
     }
-    values = (user.pk, permission_id(Level.VIEW), *ways.group_ids, *(cursor or ()))
+    grantees = (*([user.pk] if ways.personally else []), *ways.group_ids)
+    values = (permission_id(Level.VIEW), *grantees, *(cursor or ()))
     if words := words_in(query):
         return [pk for _, pk in _keys_by_name(*values, **shape, words=words)]
     return [pk for _, pk in _KEYS_BY_NAME.rows(*values, **shape)]
 
 
 def _keys_by_name(
-    user: int,
     view: int,
     *rest: Any,
     personally: bool,
@@ -98,7 +98,8 @@ def _keys_by_name(
     limit: int,
     words: Collection[str] = (),
 ) -> QuerySet[Any, Any]:
-    """Names and ids. `rest` are as many `groups`, and the two parts of a cursor."""
+    """Names and ids. `rest`: the user where `personally`, as many `groups`, and the two parts of a cursor."""
+    user, rest = (rest[0], rest[1:]) if personally else (None, rest)
     order = ("-sort_name", "-content_object_id") if backwards else ("sort_name", "content_object_id")
     cursor = cast(Cursor, rest[groups:]) or None
     found = Q(*(Q(search_text__contains=word) for word in words))
@@ -108,7 +109,7 @@ def _keys_by_name(
         .filter(beyond(cursor, backwards, key="sort_name", pk="content_object_id"))
         .values_list("sort_name", "content_object_id")
         .distinct()
-        for rows in _rows_by_grantee(user if personally else None, rest[:groups], apart=apart)
+        for rows in _rows_by_grantee(user, rest[:groups], apart=apart)
     ]
     keys = arms[0]
     if arms[1:]:

@@ -31,8 +31,6 @@ WRONG_REPORT_BY_ADDRESS = Limit("wrong-report/address", 30, timedelta(minutes=5)
 # Beside allauth's limit per address and network; high, or anybody could lock a known person out.
 WRONG_PASSWORD = Limit("wrong-password", 500, timedelta(hours=1))
 INVITATIONS_BY_ACCOUNT = Limit("invitations/account", 60, timedelta(hours=1))
-# Each may be of 10,000 locations, and is kept for a day.
-PREVIEWS_BY_ACCOUNT = Limit("previews/account", 60, timedelta(hours=1))
 MAIL_TO_ONE_RECIPIENT = Limit("invitations/recipient", 5, timedelta(days=1))
 # One address, for however many locations and organisations: by one account, and by all together, so that
 # nobody's letter box is filled by many accounts that are one person's.

@@ -22,7 +22,6 @@ from django.utils.translation import gettext_lazy as _
 from locations.models import Location
 from locations.querysets import LocationQuerySet
 from organisations.services import UNKNOWN_KEY
-from portal import limits
 from portal.errors import Refusal
 from portal.invitations import throttle
 from portal.models import User
@@ -30,15 +29,20 @@ from sharing import bulk_access, bulk_share, offers
 from sharing.bulk_outcomes import CHANGING, Outcome
 from sharing.models import BulkJob, BulkRow
 
-# The first batch, and what a batch is after one, two and three that failed.
-BATCHES = (500, 50, 5, 1)
+# The first batch, and what a batch is after each failure: what cannot be done gets two tries alone.
+BATCHES = (500, 50, 5, 1, 1)
+# Where so many cannot be done, none of the rest is tried.
+MOST_FAILED = 10
 # More than these are ordered in several jobs.
 MOST = 10_000
 # Longer than a batch can take.
 LEASE = timedelta(seconds=180)
-# A task takes no further batch after this; the sweep starts the next.
+# A task takes no further batch after this, the sweep starts the next; a request none after the shorter.
 LONGEST_WORK_SECONDS = 60
+SHORT_WORK_SECONDS = 1
 DRAFTS_KEPT = timedelta(days=1)
+# Each may hold MOST rows.
+DRAFTS_EACH = 10
 logger = logging.getLogger(__name__)
 
 Outcomes = dict[int, Outcome]
@@ -66,24 +70,21 @@ DOING = {
 }
 
 
+@transaction.atomic
 def draft(job: BulkJob, locations: LocationQuerySet | list[Location]) -> BulkJob:
     """Keep the order with what would become of each location now: the preview. Nothing else happens yet.
 
-    Raises Refusal where there is nothing to order, or too much, or too often.
+    Only the last DRAFTS_EACH of a person are kept. Raises Refusal where there is nothing to order, or too
+    much.
     """
-    if not limits.count(limits.PREVIEWS_BY_ACCOUNT, job.by_id):
-        raise Refusal(_("You have looked at very many previews. Go on in an hour."))
-    return _draft(job, locations)
-
-
-@transaction.atomic
-def _draft(job: BulkJob, locations: LocationQuerySet | list[Location]) -> BulkJob:
     # One more than may be tells that it is too much: nobody's hundred thousand are read for a refusal.
     found = list(locations[: MOST + 1])
     if not found:
         raise Refusal(_("Choose at least one location."))
     if len(found) > MOST:
         raise Refusal(_("These are too many at once. Narrow them down to {n}.").format(n=MOST))
+    older = BulkJob.objects.filter(by=job.by, state=State.DRAFT).order_by("-created_at", "-pk")
+    BulkJob.objects.filter(pk__in=list(older.values_list("pk", flat=True)[DRAFTS_EACH - 1 :])).delete()
     job.save()
     for start in range(0, len(found), BATCHES[0]):
         some = found[start : start + BATCHES[0]]
@@ -134,14 +135,21 @@ def work_off() -> int:
     """Work until no job is due or time is up; returns how many batches were done."""
     end, done = time.monotonic() + LONGEST_WORK_SECONDS, 0
     while time.monotonic() < end and (job := claim()):
-        try:
-            while time.monotonic() < end and step(job):
-                done += 1
-        except Exception:
-            logger.exception("A batch of job %s failed", job.uuid)
-            stumble(job)
-        else:
-            release(job)
+        done += _work(job, end)
+    return done
+
+
+def _work(job: BulkJob, end: float) -> int:
+    """Do batches of this job until none is left or time is up; returns how many were done."""
+    done = 0
+    try:
+        while time.monotonic() < end and step(job):
+            done += 1
+    except Exception:
+        logger.exception("A batch of job %s failed", job.uuid)
+        stumble(job)
+    else:
+        release(job)
     return done
 
 
@@ -168,7 +176,7 @@ def step(job: BulkJob) -> bool:
     held = BulkJob.objects.filter(pk=job.pk, claim=job.claim, state=State.WORKING)
     if not held.update(due_at=timezone.now() + LEASE):
         return False
-    ids = list(job.rows.waiting().values_list("location_id", flat=True)[: BATCHES[job.stumbles]])
+    ids = _next_batch(job)
     doing = DOING[BulkJob.Act(job.act)]
     if not ids:
         doing.finish(job)
@@ -182,20 +190,35 @@ def step(job: BulkJob) -> bool:
     return True
 
 
+def _next_batch(job: BulkJob) -> list[int]:
+    """The ids of the next locations; few at a time up to where a batch has failed."""
+    waiting = job.rows.waiting().values_list("location_id", flat=True)
+    first = waiting.first()
+    careful = first is not None and first <= (job.careful_until or 0)
+    return list(waiting[: BATCHES[job.stumbles if careful else 0]])
+
+
+@transaction.atomic
 def stumble(job: BulkJob) -> None:
     """After a batch that failed: the next are smaller, until what cannot be done stands alone and is left.
 
-    The lease goes on meanwhile, so whatever was wrong for a moment has some minutes to pass. Where only the
-    letters at the end fail, they are tried again and again.
+    The lease goes on meanwhile, so what is wrong for a moment has minutes to pass. Where only the letters at
+    the end fail, they are tried again and again.
     """
-    last = len(BATCHES) - 1
-    with transaction.atomic():
-        held = BulkJob.objects.filter(pk=job.pk, claim=job.claim, state=State.WORKING)
-        if not held.update(stumbles=min(job.stumbles + 1, last)) or job.stumbles < last:
-            return
-        alone = job.rows.waiting().values("pk")[:1]
-        if job.rows.filter(pk__in=alone).update(outcome=Outcome.FAILED, done=True):
-            held.update(stumbles=0)
+    held = BulkJob.objects.filter(pk=job.pk, claim=job.claim, state=State.WORKING)
+    failed = _next_batch(job)
+    if not failed or not held.exists():
+        return
+    careful_until = max(failed[-1], job.careful_until or 0)
+    # Past where it was careful, it begins anew.
+    stumbles = job.stumbles if failed[0] <= (job.careful_until or 0) else 0
+    if stumbles + 1 < len(BATCHES):
+        held.update(stumbles=stumbles + 1, careful_until=careful_until)
+        return
+    job.rows.filter(location=failed[0]).update(outcome=Outcome.FAILED, done=True)
+    if job.rows.filter(outcome=Outcome.FAILED).count() >= MOST_FAILED:
+        job.rows.waiting().update(outcome=Outcome.FAILED, done=True)
+    held.update(stumbles=BATCHES.index(1), due_at=timezone.now())
 
 
 def release(job: BulkJob) -> None:
@@ -206,12 +229,9 @@ def release(job: BulkJob) -> None:
 def begin_at_once(job: BulkJob) -> None:
     """The first batch within the request, so that who accepts a few need not wait for a worker."""
     claimed = claim(job.pk)
-    if claimed is None:
-        return
-    if step(claimed):
-        step(claimed)
-    release(claimed)
-    hurry()
+    if claimed is not None:
+        _work(claimed, time.monotonic() + SHORT_WORK_SECONDS)
+        hurry()
 
 
 def forget_drafts() -> int:
@@ -251,9 +271,14 @@ class Tally:
         return sum(n for outcome, n in self.counts.items() if outcome in CHANGING)
 
     @property
+    def failed(self) -> int:
+        """Those that could not be done."""
+        return self.counts.get(Outcome.FAILED, 0)
+
+    @property
     def skipped(self) -> int:
         """The others."""
-        return self.total - self.changing
+        return self.total - self.changing - self.failed
 
     @property
     def is_mixed(self) -> bool:

@@ -143,8 +143,9 @@ class BulkJob(models.Model):
     offer = models.ForeignKey(Offer, null=True, on_delete=models.PROTECT, related_name="jobs")
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
-    # How often a batch has failed by now; each time the next are smaller.
+    # How often a batch has failed in a row, and up to which location the next are smaller for it.
     stumbles = models.PositiveSmallIntegerField(default=0)
+    careful_until = models.BigIntegerField(null=True)
     # As in the outbox: a worker holds it under a claim, until its lease ends.
     claim = models.UUIDField(null=True)
     due_at = models.DateTimeField(default=timezone.now)

@@ -53,7 +53,8 @@ def count_waiting(user: User | AnonymousUser) -> Counter[type[Model]]:
 
 
 def _count_waiting(user_pk: int) -> QuerySet[Any, Any]:
-    user = User(pk=user_pk)
+    # Active, as whoever is asked for.
+    user = User(pk=user_pk, is_active=True)
     arms: list[QuerySet[Any]] = [kind.objects.addressed_to(user).open().on_their_own() for kind in KINDS]
     arms.append(AccessRequest.objects.open().about_sent_by(user))
     counts = [

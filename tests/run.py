@@ -90,23 +90,22 @@ def _planned(database: parts.Part, queue: parts.Part, another_queue: parts.Part)
     environment = {"PORTAL_TESTS_NO_POSTGRES": database.why}
     if not database.where and not queue.where:
         return [Run("embedded default", environment, "", measured=True)]
-    stack = " and ".join(part.name for part in (database, queue) if part.where)
-    servers = environment | {"DATABASE_URL": database.where, "REDIS_URL": queue.where}
+
+    def on_servers(queue: parts.Part, what: str, selection: str, *, measured: bool) -> Run:
+        stack = " and ".join(part.name for part in (database, queue) if part.where)
+        servers = environment | {"DATABASE_URL": database.where, "REDIS_URL": queue.where}
+        return Run(stack + what, servers, selection, measured)
+
     if not database.where:
         rest = "not embedded and not postgres and not pages"
         return [
             Run("embedded default", environment, "", measured=True),
-            Run(stack, servers, rest, measured=False),
+            on_servers(queue, "", rest, measured=False),
         ]
     return [
         Run("embedded default", environment, "not postgres and not pages and not heavy", measured=True),
-        Run(f"{stack}, pages", servers, "pages", measured=True),
-        Run(
-            stack,
-            servers | {"REDIS_URL": another_queue.where},
-            "not embedded and not pages",
-            measured=False,
-        ),
+        on_servers(queue, ", pages", "pages", measured=True),
+        on_servers(another_queue, "", "not embedded and not pages", measured=False),
     ]
 
 

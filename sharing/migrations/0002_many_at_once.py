@@ -63,6 +63,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('finished_at', models.DateTimeField(null=True)),
                 ('stumbles', models.PositiveSmallIntegerField(default=0)),
+                ('careful_until', models.BigIntegerField(null=True)),
                 ('claim', models.UUIDField(null=True)),
                 ('due_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bulk_jobs', to=settings.AUTH_USER_MODEL, verbose_name='by')),

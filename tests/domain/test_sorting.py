@@ -219,6 +219,9 @@ def test_a_change_of_name_or_address_carries_to_order_and_search(cast: Cast) -> 
     assert set(rows.values_list("search_text", flat=True)) == {"", "aerovej 7 ny vej 3, 8000 skorping"}
     assert Location.objects.first_visible(cast.installer, query="SKØRP ny") == [cast.site.pk]
     assert Location.objects.first_visible(cast.installer, query="aarhus ny") == []
+    others = LocationGroupPermission.objects.filter(content_object=cast.bait)
+    assert set(others.values_list("sort_name", flat=True)) == {sort_key(cast.bait.name)}
+    assert set(others.values_list("search_text", flat=True)) == {"", cast.bait.search_text}
 
 
 def test_the_longest_name_and_address_fit_into_the_index(cast: Cast) -> None:
@@ -227,8 +230,6 @@ def test_the_longest_name_and_address_fit_into_the_index(cast: Cast) -> None:
     fields = {"name": letters[:120], "street": letters[120:240], "postal_code": letters[240:252]}
     change_location(location=cast.site, by=cast.installer, **fields, city=letters[252:])
     assert Location.objects.first_visible(cast.installer, query=letters[300:320]) == [cast.site.pk]
-    others = LocationGroupPermission.objects.filter(content_object=cast.bait)
-    assert set(others.values_list("sort_name", flat=True)) == {sort_key(cast.bait.name)}
 
 
 # --- Pages ------------------------------------------------------------------------------------
