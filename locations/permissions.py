@@ -66,8 +66,8 @@ def ids_by_name(
 
     The fast path of the Locations list. Each of the person's grantees (themselves, their organisations; or
     those of `ways` alone) is one range of an index that already stands in this order, so the cost follows
-    `limit`, neither what the person sees nor what there is: 219 buffers, rows included, for a page of
-    100,000 in a million, 1.05 times the least there is (docs/benchmarks.md). What is searched in stands there
+    `limit`, neither what the person sees nor what there is: 232 buffers, rows included, for a page of
+    100,000 in a million, 1.12 times the least there is (docs/benchmarks.md). What is searched in stands there
     too, so a search that finds little reads that range and nothing else. The database merges the ranges:
     PostgreSQL when each is cut to `limit` first, SQLite by itself. Why: docs/decisions/0001-permissions.md.
     """

@@ -24,6 +24,10 @@ with a hundredth whose names all begin alike ("prefix"), the others with about f
 of each location; people in thirty organisations. SQL writes it, and a sample is compared with what the
 services would have written (`locations.drift`). A kind of people is called by how many locations they see;
 the archived ones among them are not on the page.
+
+The bounds of buffers are for 10k and 100k; what a million does not keep of them is told as well. There the
+permission rows fill more than 256 MB, and the map that says which of them are visible to all has two pages:
+each step from one to the other counts as a buffer, read from memory and not felt in time.
 """
 _TABLE = (
     "| question | who sees | queries | buffers | ms p50 | p95 | guardian queries | buffers | ms p50 | p95 |"
