@@ -125,16 +125,23 @@ _KEYS_BY_NAME = Prepared(_keys_by_name)
 def names_of_ways(user: User, ids: list[int]) -> dict[int, set[str]]:
     """By which ways `user` sees each of these locations now: names of organisations, "" for personally."""
     found: defaultdict[int, set[str]] = defaultdict(set)
+    if ids:
+        for pk, name in _NAMES_OF_WAYS.rows(user.pk, permission_id(Level.VIEW), *ids):
+            found[pk].add(name)
+    return found
+
+
+def _names_of_ways(user: int, view: int, *ids: int) -> QuerySet[Any, Any]:
     names: list[Value | F] = [Value(""), F("group__organisation__name")]
     ways = [
-        rows.filter(permission_id=permission_id(Level.VIEW), content_object_id__in=ids).values_list(
-            "content_object_id", name
-        )
-        for rows, name in zip(_live_rows(user), names, strict=True)
+        rows.filter(permission_id=view, content_object_id__in=ids).values_list("content_object_id", name)
+        for rows, name in zip(_live_rows(User(pk=user)), names, strict=True)
     ]
-    for pk, name in ways[0].union(*ways[1:]):
-        found[pk].add(name)
-    return found
+    return ways[0].union(*ways[1:])
+
+
+# Every page of the list of somebody in several organisations asks it.
+_NAMES_OF_WAYS = Prepared(_names_of_ways)
 
 
 def level_of(user: User | AnonymousUser, location: Location) -> Level | None:

@@ -1,10 +1,14 @@
 """The ways in which somebody sees locations, and narrowing a list to one of them."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
+from uuid import UUID
+
+from django.db.models import QuerySet
 
 from organisations.models import Organisation
 from portal.models import User
+from portal.prepared import Prepared
 
 PERSONALLY = "me"
 
@@ -22,9 +26,7 @@ class Ways:
     @classmethod
     def of(cls, user: User) -> Self:
         """All ways of this person. One query."""
-        groups = user.groups.through._default_manager.filter(user_id=user.pk).values("group_id")
-        found = Organisation.objects.filter(group_id__in=groups).only("uuid", "name", "group_id")
-        return cls(user, tuple(found))
+        return cls(user, tuple(_organisation(*row) for row in _ORGANISATIONS.rows(user.pk)))
 
     @property
     def group_ids(self) -> tuple[int, ...]:
@@ -47,3 +49,21 @@ class Ways:
         if not named and by != PERSONALLY:
             return self
         return replace(self, organisations=named, personally=not named, chosen=by)
+
+
+_FIELDS = ("id", "uuid", "name", "group_id")
+
+
+def _organisations_of(user: int) -> QuerySet[Any, Any]:
+    groups = User.groups.through._default_manager.filter(user_id=user).values("group_id")
+    return Organisation.objects.filter(group_id__in=groups).values_list(*_FIELDS)
+
+
+# Every page of the Locations list asks it.
+_ORGANISATIONS = Prepared(_organisations_of)
+
+
+def _organisation(pk: int, uuid: UUID | str, name: str, group_id: int) -> Organisation:
+    """With these fields and no others yet. SQLite keeps ids as text."""
+    values = (pk, uuid if isinstance(uuid, UUID) else UUID(uuid), name, group_id)
+    return Organisation.from_db(None, _FIELDS, values)
