@@ -45,7 +45,7 @@ def names(page: HttpResponse) -> list[str]:
     """The locations on the page, in order."""
     return [
         unescape(name)
-        for name in re.findall(r'class="row-link" href="/locations/[^"]*">([^<]*)<', main_of(page))
+        for name in re.findall(r'class="row-link" href="[0-9a-f-]{36}/">([^<]*)<', main_of(page))
     ]
 
 
