@@ -193,9 +193,10 @@ def step(job: BulkJob) -> bool:
 def _next_batch(job: BulkJob) -> list[int]:
     """The ids of the next locations; few at a time up to where a batch has failed."""
     waiting = job.rows.waiting().values_list("location_id", flat=True)
-    first = waiting.first()
-    careful = first is not None and first <= (job.careful_until or 0)
-    return list(waiting[: BATCHES[job.stumbles if careful else 0]])
+    few = list(waiting[: BATCHES[job.stumbles]]) if job.stumbles else []
+    if few and few[0] <= (job.careful_until or 0):
+        return few
+    return list(waiting[: BATCHES[0]])
 
 
 @transaction.atomic

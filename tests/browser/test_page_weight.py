@@ -59,7 +59,8 @@ def test_a_page_is_light(stage: Stage, path: str) -> None:
     if path == "permissions":
         finder = stage.browser(stage.demo("customer"))
         finder.goto("/locations/")
-        finder.locator("main a.row-link").first.click()
+        # Not what is offered above the list, which has its address from the root.
+        finder.locator("main a.row-link:not([href^='/'])").first.click()
         finder.wait_for_url("**/locations/*-*/")
         path = f"{finder.url}permissions/"
     page = stage.browser(who)
