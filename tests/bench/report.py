@@ -28,6 +28,9 @@ the archived ones among them are not on the page.
 The bounds of buffers are for 10k and 100k; what a million does not keep of them is told as well. There the
 permission rows fill more than 256 MB, and the map that says which of them are visible to all has two pages:
 each step from one to the other counts as a buffer, read from memory and not felt in time.
+
+What whole pages cost, how many one, two and four worker processes answer in a second, and the memory they
+take is in [load.md](load.md), which `make load` writes.
 """
 _TABLE = (
     "| question | who sees | queries | buffers | ms p50 | p95 | guardian queries | buffers | ms p50 | p95 |"
