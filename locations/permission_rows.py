@@ -7,6 +7,9 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from locations.sorting import SEARCH_TEXT_LENGTH, SORT_KEY_LENGTH
 
+# What the index of a grantee's list holds after the grantee: a page and a search are read from it alone.
+_IN_ORDER_OF_THE_LIST = ("permission", "archived", "sort_name", "content_object", "ends_at", "search_text")
+
 
 class LocationUserPermission(UserObjectPermissionBase):
     """guardian's row for one permission of one person, with the copies that make reading quick.
@@ -33,15 +36,7 @@ class LocationUserPermission(UserObjectPermissionBase):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=[
-                    "user",
-                    "permission",
-                    "archived",
-                    "sort_name",
-                    "content_object",
-                    "ends_at",
-                    "search_text",
-                ],
+                fields=["user", *_IN_ORDER_OF_THE_LIST],
                 name="user_permission_list",
             )
         ]
@@ -67,15 +62,7 @@ class LocationGroupPermission(GroupObjectPermissionBase):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=[
-                    "group",
-                    "permission",
-                    "archived",
-                    "sort_name",
-                    "content_object",
-                    "ends_at",
-                    "search_text",
-                ],
+                fields=["group", *_IN_ORDER_OF_THE_LIST],
                 name="group_permission_list",
             )
         ]

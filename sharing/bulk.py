@@ -51,22 +51,23 @@ State = BulkJob.State
 
 @dataclass(frozen=True)
 class Doing:
-    """How one act looks at locations, does them, and tells people once all are done."""
+    """How one act does locations, and tells people once all are done."""
 
-    look: Callable[[BulkJob, Collection[Location]], Outcomes]
     do: Callable[[BulkJob, Collection[int]], Outcomes]
     finish: Callable[[BulkJob], None]
 
 
-def _nothing_to_preview(job: BulkJob, found: Collection[Location]) -> Outcomes:
-    raise NotImplementedError  # not covered: an offer is its own preview
-
-
+# What would become of locations. An offer is its own preview.
+LOOKING: dict[BulkJob.Act, Callable[[BulkJob, Collection[Location]], Outcomes]] = {
+    BulkJob.Act.SHARE: bulk_share.look,
+    BulkJob.Act.END: bulk_access.look_at_ends,
+    BulkJob.Act.TERMS: bulk_access.look_at_terms,
+}
 DOING = {
-    BulkJob.Act.SHARE: Doing(bulk_share.look, bulk_share.do, bulk_share.finish),
-    BulkJob.Act.END: Doing(bulk_access.look_at_ends, bulk_access.end, bulk_access.finish_ends),
-    BulkJob.Act.TERMS: Doing(bulk_access.look_at_terms, bulk_access.change, bulk_access.finish_terms),
-    BulkJob.Act.ACCEPT: Doing(_nothing_to_preview, offers.add, offers.finish),
+    BulkJob.Act.SHARE: Doing(bulk_share.do, bulk_share.finish),
+    BulkJob.Act.END: Doing(bulk_access.end, bulk_access.finish_ends),
+    BulkJob.Act.TERMS: Doing(bulk_access.change, bulk_access.finish_terms),
+    BulkJob.Act.ACCEPT: Doing(offers.add, offers.finish),
 }
 
 
@@ -88,7 +89,7 @@ def draft(job: BulkJob, locations: LocationQuerySet | list[Location]) -> BulkJob
     job.save()
     for start in range(0, len(found), BATCHES[0]):
         some = found[start : start + BATCHES[0]]
-        outcomes = DOING[BulkJob.Act(job.act)].look(job, some)
+        outcomes = LOOKING[BulkJob.Act(job.act)](job, some)
         BulkRow.objects.bulk_create(
             BulkRow(job=job, location_id=pk, outcome=outcome) for pk, outcome in outcomes.items()
         )
