@@ -251,3 +251,7 @@ class Access(models.Model):
     def lasts_as_long_as(self, ends_at: datetime | None) -> bool:
         """Whether it ends no earlier than `ends_at` (None: never)."""
         return self.ends_at is None or (ends_at is not None and self.ends_at >= ends_at)
+
+    def gives_until(self, ends_at: datetime | None) -> datetime | None:
+        """When what is given through it ends: at `ends_at` (None: never), but with itself at the latest."""
+        return ends_at if self.lasts_as_long_as(ends_at) else self.ends_at

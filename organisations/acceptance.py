@@ -27,19 +27,18 @@ class AnsweringMemberInvitations(Answering):
         Situation.STOPPED: _("The person who invited you is no longer an Administrator of the organisation."),
     }
 
-    def still_stands(self, invitation: MemberInvitation) -> bool:
-        return is_administrator(invitation.invited_by, invitation.organisation)
-
-    def has_something_for(self, invitation: MemberInvitation, user: User) -> bool:
-        """Membership; another role is given to a member on the members' page."""
-        return not invitation.organisation.memberships.filter(user=user).exists()
+    def as_things_stand(self, invitation: MemberInvitation, user: User) -> Situation:
+        """It gives membership; another role is given to a member on the members' page."""
+        if not is_administrator(invitation.invited_by, invitation.organisation):
+            return Situation.STOPPED
+        return Situation.HAS_ACCESS if _is_member(invitation, user) else Situation.FINE
 
     def whom_to_ask(self, invitation: MemberInvitation) -> list[User]:
         return invitation_emails.whom_to_ask(invitation)
 
     def once_over(self, invitation: MemberInvitation, user: User) -> Situation:
         """To a member nothing is amiss, whatever became of it."""
-        if not self.has_something_for(invitation, user):
+        if _is_member(invitation, user):
             return Situation.HAS_ACCESS
         return super().once_over(invitation, user)
 
@@ -73,11 +72,9 @@ def accept(*, invitation: MemberInvitation, by: User, nonce: str, approved: bool
     organisation = lock_organisation(invitation.organisation)
     if not invitation.answer(MemberInvitation.State.ACCEPTED, by=by, nonce=nonce):
         raise MEMBER_INVITATIONS.why_not(invitation, by, nonce)
-    if not MEMBER_INVITATIONS.still_stands(invitation):
-        raise MEMBER_INVITATIONS.refusal(Situation.STOPPED, invitation)
-    # Becoming a member withdraws what is open; this holds whatever was written past the services.
-    if not MEMBER_INVITATIONS.has_something_for(invitation, by):  # not covered: no way leads here
-        raise MEMBER_INVITATIONS.refusal(Situation.HAS_ACCESS, invitation)
+    situation = MEMBER_INVITATIONS.as_things_stand(invitation, by)
+    if situation is not Situation.FINE:
+        raise MEMBER_INVITATIONS.refusal(situation, invitation)
     record_invitation(Verb.MEMBER_INVITATION_ACCEPTED, invitation, by)
     membership = add_member(
         organisation=organisation,
@@ -87,3 +84,7 @@ def accept(*, invitation: MemberInvitation, by: User, nonce: str, approved: bool
     )
     invitation_emails.queue_member_accepted(invitation, by)
     return membership
+
+
+def _is_member(invitation: MemberInvitation, user: User) -> bool:
+    return bool(invitation.organisation.memberships.filter(user=user).exists())

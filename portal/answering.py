@@ -1,7 +1,7 @@
 """Answering an invitation: what it is to the person who looks at it, and one set of sentences for all kinds.
 
-A kind says in a subclass of `Answering` what only it can know: whom it is for, whether it still stands, what
-there is to gain. The rest is the same for all (product rule 4, ux.md).
+A kind says in a subclass of `Answering` what only it can know: whom it is for, whether it still stands and
+gives anything. The rest is the same for all (product rule 4, ux.md).
 """
 
 from abc import ABC, abstractmethod
@@ -54,12 +54,12 @@ class Answering(ABC):
     # --- What a kind knows ----------------------------------------------------------------
 
     @abstractmethod
-    def still_stands(self, invitation: Any) -> bool:
-        """Whether whoever invited may still do so, and there is still something to offer."""
+    def as_things_stand(self, invitation: Any, user: User) -> Situation:
+        """What a live one is to whom it is for.
 
-    @abstractmethod
-    def has_something_for(self, invitation: Any, user: User) -> bool:
-        """Whether accepting would give this person anything they do not have."""
+        STOPPED where whoever invited may no longer do so, or nothing is left to offer; HAS_ACCESS where
+        accepting would give this person nothing they do not have; else FINE.
+        """
 
     @abstractmethod
     def about(self, invitation: Any) -> dict[str, Any]:
@@ -114,11 +114,7 @@ class Answering(ABC):
             return self.once_over(invitation, holder.user)
         if not addressed:
             return self.of_somebody_else(invitation)
-        if not self.still_stands(invitation):
-            return Situation.STOPPED
-        if not self.has_something_for(invitation, holder.user):
-            return Situation.HAS_ACCESS
-        return Situation.FINE
+        return self.as_things_stand(invitation, holder.user)
 
     @transaction.atomic
     def decline(self, *, invitation: Any, by: User, nonce: str) -> None:

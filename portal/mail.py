@@ -80,40 +80,17 @@ def builds(kind: str) -> Callable[[Builder], Builder]:
     return register
 
 
-def queue(
-    kind: str,
-    *,
-    key: str,
-    address: str,
-    language: str,
-    recipient: User | None = None,
-    about: uuid.UUID | None = None,
-    version: str = "",
-    **details: Any,
-) -> OutgoingEmail:
+def queue(kind: str, **letter: Any) -> None:
     """Remember one message in the current transaction and nudge a worker once it commits.
 
-    The same `key` again makes no second message. `details` must be JSON and hold no code, key or token.
+    `letter` is what `_row` takes. The same `key` again makes no second message. `details` must be JSON and
+    hold no code, key or token. One statement.
     """
-    row, created = OutgoingEmail.objects.get_or_create(
-        key=key,
-        defaults={
-            "kind": kind,
-            "address": address,
-            "language": language,
-            "recipient": recipient,
-            "about": about,
-            "version": version,
-            "details": details,
-        },
-    )
-    if created:
-        transaction.on_commit(_nudge, robust=True)
-    return row
+    queue_all(kind, [letter])
 
 
 def queue_all(kind: str, letters: Iterable[dict[str, Any]]) -> None:
-    """The same for many, each as `queue` takes it: one statement and one nudge, not some per reader.
+    """The same for many, with one statement and one nudge, not some per reader.
 
     A share to an organisation tells every Administrator, and there may be a thousand.
     """

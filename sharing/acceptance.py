@@ -22,7 +22,7 @@ from portal.models import User
 from portal.verbs import Verb
 from sharing import emails
 from sharing.models import Acceptance, Invitation
-from sharing.permissions import access_to_share_by, covering_access, earlier
+from sharing.permissions import access_to_share_by, covering_access
 from sharing.record import record_invitation
 
 State = Invitation.State
@@ -50,14 +50,12 @@ class AnsweringShares(Answering):
     def of_somebody_else(self, invitation: Invitation) -> Situation:
         return Situation.WRONG_ACCOUNT if invitation.kind == Kind.PERSON else Situation.NOT_ADMINISTRATOR
 
-    def still_stands(self, invitation: Invitation) -> bool:
-        """Not once the location is archived, or whoever shared it may no longer."""
-        if invitation.location.archived_at:
-            return False
-        return access_to_share_by(invitation.invited_by, invitation.location) is not None
-
-    def has_something_for(self, invitation: Invitation, user: User) -> bool:
-        return bool(parties_to_gain(invitation, user))
+    def as_things_stand(self, invitation: Invitation, user: User) -> Situation:
+        """Stopped once the location is archived, or whoever shared it may no longer."""
+        through = access_to_share_by(invitation.invited_by, invitation.location)
+        if invitation.location.archived_at or through is None:
+            return Situation.STOPPED
+        return Situation.FINE if parties_to_gain(invitation, user, through) else Situation.HAS_ACCESS
 
     def once_accepted(self, invitation: Invitation, user: User) -> Situation:
         covered = covering_access(user, invitation.location, level=Level.VIEW, ends_at=timezone.now())
@@ -80,15 +78,18 @@ SHARES = AnsweringShares()
 decline, ask_for_new = SHARES.decline, SHARES.ask_for_new
 
 
-def parties_to_gain(invitation: Invitation, user: User) -> list[Party]:
-    """For whom this person could accept it and gain something: themselves, or an organisation."""
+def parties_to_gain(invitation: Invitation, user: User, through: Access) -> list[Party]:
+    """For whom this person could accept it and gain something: themselves, or an organisation.
+
+    `through` is the access by which whoever invited can share the location now.
+    """
     if invitation.kind == Kind.PERSON:
         parties: list[Party] = [user]
     elif invitation.kind == Kind.ORGANISATION:
         parties = [invitation.organisation] if invitation.organisation else []
     else:
         parties = [user, *Organisation.objects.administered_by(user)]
-    return [party for party in parties if _covering(invitation, party) is None]
+    return [party for party in parties if _covering(invitation, party, through) is None]
 
 
 @transaction.atomic
@@ -110,15 +111,11 @@ def accept(
     party = by if approved else _party(invitation, by, organisation)
     location = locations.lock_location(invitation.location)
     _use_up(invitation, by, nonce)
-    if location.archived_at:
-        raise SHARES.refusal(Situation.STOPPED, invitation)
     through = access_to_share_by(invitation.invited_by, location)
-    # What it would really give: the sharer's own end may have come nearer since they sent it.
-    ends_at = earlier(invitation.access_ends_at, through.ends_at if through else None)
-    if covering_access(party, location, level=Level(invitation.level), ends_at=ends_at):
-        raise SHARES.refusal(Situation.HAS_ACCESS, invitation)
-    if through is None:
+    if location.archived_at or through is None:
         raise SHARES.refusal(Situation.STOPPED, invitation)
+    if _covering(invitation, party, through):
+        raise SHARES.refusal(Situation.HAS_ACCESS, invitation)
     access = _give(invitation, location, party, through)
     acceptance = Acceptance.objects.create(invitation=invitation, access=access, by=by, nonce=nonce)
     record_invitation(Verb.INVITATION_ACCEPTED, invitation, by)
@@ -149,7 +146,7 @@ def _give(invitation: Invitation, location: Location, party: Party, through: Acc
         }[Kind(invitation.kind)],
         by=invitation.invited_by,
         through=through,
-        ends_at=earlier(invitation.access_ends_at, through.ends_at),
+        ends_at=through.gives_until(invitation.access_ends_at),
     )
 
 
@@ -170,7 +167,9 @@ def _party(invitation: Invitation, by: User, organisation: Organisation | None) 
     return organisation
 
 
-def _covering(invitation: Invitation, party: Party) -> Access | None:
-    return covering_access(
-        party, invitation.location, level=Level(invitation.level), ends_at=invitation.access_ends_at
-    )
+def _covering(invitation: Invitation, party: Party, through: Access) -> Access | None:
+    """What gives as much already as the invitation would: no longer than `through`, whose end may have come
+    nearer since it was sent.
+    """
+    ends_at = through.gives_until(invitation.access_ends_at)
+    return covering_access(party, invitation.location, level=Level(invitation.level), ends_at=ends_at)

@@ -71,7 +71,7 @@ class Look:
             return Outcome.NOT_YOURS
         if viewer.location.archived_at:
             return Outcome.ARCHIVED
-        if covering(held, level=self.level, ends_at=job.access_ends_at):
+        if covering(held, level=self.level, ends_at=way.gives_until(job.access_ends_at)):
             return Outcome.HAS_ACCESS
         if invitation and invitation.is_live() and not viewer.answers_for(invitation):
             return Outcome.OTHERS

@@ -21,7 +21,7 @@ from portal.models import User
 from portal.words import masked
 from sharing import acceptance, bulk, kinds, offers, taking_over
 from sharing.models import AccessRequest, Invitation, Offer, Transfer
-from sharing.permissions import best_access
+from sharing.permissions import access_to_share_by, best_access
 from sharing.transfer_tab import for_the_next_owner
 
 SHOWN_OF_OFFER = 50
@@ -106,10 +106,19 @@ class LocationPage(InvitationPage):
 
     def context(self) -> dict[str, Any]:
         found, user = self.invitation, self.request.user
-        context = super().context() | {"location": found.location, "level": Level(found.level)}
+        context = super().context() | {
+            "location": found.location,
+            "level": Level(found.level),
+            "ends_at": found.access_ends_at,
+        }
         if self.situation is Situation.FINE:
-            context["parties"] = acceptance.parties_to_gain(found, user)
             context["held"] = best_access(found.organisation or user, found.location)
+            through = access_to_share_by(found.invited_by, found.location)
+            if through:  # else it has just been stopped, which accepting will say
+                # The sharer's own end may have come nearer since they sent it.
+                context["ends_at"] = through.gives_until(found.access_ends_at)
+            if through and found.kind == Invitation.Kind.CODE:
+                context["parties"] = acceptance.parties_to_gain(found, user, through)
         if self.situation in (Situation.NOT_ADMINISTRATOR, Situation.USED) and found.organisation:
             context["colleagues"] = administrators_known_to(user, found.organisation)
         return context

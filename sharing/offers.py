@@ -28,7 +28,7 @@ from portal.verbs import Verb
 from sharing import bulk_emails
 from sharing.bulk_outcomes import Outcome
 from sharing.models import Acceptance, BulkJob, BulkRow, Invitation, Offer
-from sharing.permissions import covering, earlier, party_ways, ways_to_share_by
+from sharing.permissions import covering, party_ways, ways_to_share_by
 from sharing.record import of_invitation
 from sharing.settling import withdraw_all
 
@@ -48,15 +48,14 @@ class AnsweringOffers(Answering):
     def of_somebody_else(self, invitation: Offer) -> Situation:
         return Situation.NOT_ADMINISTRATOR if invitation.organisation else Situation.WRONG_ACCOUNT
 
-    def still_stands(self, invitation: Offer) -> bool:
-        """While one location in it is in use, and can still be shared by whoever did."""
-        return bool(_that_stand(invitation))
-
-    def has_something_for(self, invitation: Offer, user: User) -> bool:
-        party = invitation.organisation or user
+    def as_things_stand(self, invitation: Offer, user: User) -> Situation:
+        """Fine while one location in it is in use, can still be shared by whoever did, and is new to them."""
         standing = _that_stand(invitation)
-        held = party_ways(party, [one.location for one in standing])
-        return any(not _covers(held.get(one.location_id, []), one) for one in standing)
+        if not standing:
+            return Situation.STOPPED
+        held = party_ways(invitation.organisation or user, [one.location for one in standing])
+        covered = [_covers(held.get(one.location_id, []), one, way) for one, way in standing.items()]
+        return Situation.HAS_ACCESS if all(covered) else Situation.FINE
 
     def about(self, invitation: Offer) -> dict[str, Any]:
         """Of many locations; the record is kept by location, so it names none."""
@@ -138,8 +137,7 @@ def add(job: BulkJob, ids: Collection[int]) -> Outcomes:
         invitation.location, invitation.invited_by = here[pk], offer.invited_by
         if here[pk].archived_at or pk not in ways:
             continue
-        ends_at = earlier(invitation.access_ends_at, ways[pk].ends_at)
-        if covering(held.get(pk, []), level=Level(invitation.level), ends_at=ends_at):
+        if _covers(held.get(pk, []), invitation, ways[pk]):
             outcomes[pk] = Outcome.HAS_ACCESS
             continue
         outcomes[pk] = Outcome.ADDED
@@ -155,7 +153,7 @@ def _give(job: BulkJob, chosen: list[Invitation], ways: dict[int, Access]) -> No
     )
     until: dict[datetime | None, list[Invitation]] = defaultdict(list)
     for one in chosen:
-        until[earlier(one.access_ends_at, ways[one.location_id].ends_at)].append(one)
+        until[ways[one.location_id].gives_until(one.access_ends_at)].append(one)
     offer, party = _of(job)
     reason = Access.Reason.ORGANISATION if job.organisation else Access.Reason.EMAIL
     given: dict[int, Access] = {}
@@ -207,12 +205,14 @@ def withdraw(*, offer: Offer, by: User) -> bool:
     return withdrawn
 
 
-def _that_stand(offer: Offer) -> list[Invitation]:
-    """Those in it that can be accepted, to locations in use that the sharer may share."""
+def _that_stand(offer: Offer) -> dict[Invitation, Access]:
+    """Those in it that can be accepted: to locations in use, each with the access it would be shared by."""
     inside = [one for one in left_in(offer) if one.location.archived_at is None]
     ways = ways_to_share_by(offer.invited_by, [one.location for one in inside])
-    return [one for one in inside if one.location_id in ways]
+    return {one: ways[one.location_id] for one in inside if one.location_id in ways}
 
 
-def _covers(held: Collection[Access], invitation: Invitation) -> bool:
-    return covering(held, level=Level(invitation.level), ends_at=invitation.access_ends_at) is not None
+def _covers(held: Collection[Access], invitation: Invitation, way: Access) -> bool:
+    """Whether one of these gives as much already as the invitation would, given on from `way`."""
+    ends_at = way.gives_until(invitation.access_ends_at)
+    return covering(held, level=Level(invitation.level), ends_at=ends_at) is not None

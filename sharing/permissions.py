@@ -220,11 +220,6 @@ def ways_to_share_by(user: User, locations: Collection[Location]) -> dict[int, A
     return longest
 
 
-def earlier(one: datetime | None, other: datetime | None) -> datetime | None:
-    """The end that comes first; None is never."""
-    return min((end for end in (one, other) if end is not None), default=None)
-
-
 def covering_access(
     party: Party, location: Location, *, level: Level, ends_at: datetime | None
 ) -> Access | None:

@@ -27,7 +27,7 @@ from portal.models import User
 from portal.verbs import Verb
 from sharing import acceptance, kinds, request_emails
 from sharing.models import AccessRequest, Invitation
-from sharing.permissions import Viewer, covering_access, earlier
+from sharing.permissions import Viewer, covering_access
 from sharing.request_models import LIVES
 from sharing.services import lock_to_share
 
@@ -149,7 +149,7 @@ def refuse(*, request: AccessRequest, by: User) -> None:
 
 def _give(request: AccessRequest, by: User, level: Level, access_ends_at: datetime | None) -> None:
     location, through = lock_to_share(cast(Location, request.location), by)
-    ends_at = earlier(access_ends_at, through.ends_at)
+    ends_at = through.gives_until(access_ends_at)
     # They may have been let in by another way since they asked.
     if covering_access(request.user, location, level=level, ends_at=ends_at) is None:
         locations.give_access(

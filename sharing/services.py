@@ -26,7 +26,7 @@ from portal.validators import clean_address
 from portal.verbs import Verb
 from sharing import emails
 from sharing.models import Invitation
-from sharing.permissions import Viewer, access_to_share_by, covering_access, earlier
+from sharing.permissions import Viewer, access_to_share_by, covering_access
 from sharing.record import record_invitation
 from sharing.settling import withdraw_pending
 
@@ -53,9 +53,10 @@ def share_with_person(
     throttle(by, about=str(location.pk), recipient=email)
     with transaction.atomic():
         location, through = lock_to_share(location, by)
-        refuse_if_person_has_access(email, by, location, level, access_ends_at)
+        ends_at = through.gives_until(access_ends_at)
+        refuse_if_person_has_access(email, by, location, level, ends_at)
         invitation = Invitation(location=location, kind=Invitation.Kind.PERSON, email=email)
-        return send(invitation, by, through, level, message, access_ends_at)
+        return send(invitation, by, through, level, message, ends_at)
 
 
 def known_address(text: str) -> str:
@@ -89,11 +90,12 @@ def share_with_organisation(
         if organisation.key_digest != found.key_digest:
             raise Refusal(UNKNOWN_KEY, field="key")
         location, through = lock_to_share(location, by)
-        check_organisation(organisation, by=by, location=location, level=level, access_ends_at=access_ends_at)
+        ends_at = through.gives_until(access_ends_at)
+        check_organisation(organisation, by=by, location=location, level=level, access_ends_at=ends_at)
         invitation = Invitation(
             location=location, kind=Invitation.Kind.ORGANISATION, organisation=organisation
         )
-        return send(invitation, by, through, level, message, access_ends_at)
+        return send(invitation, by, through, level, message, ends_at)
 
 
 def check_organisation(
@@ -150,8 +152,8 @@ def renew(*, invitation: Invitation, by: User) -> Invitation:
         if invitation.state == Invitation.State.WITHDRAWN:
             # A page from before the withdrawal must not undo it; inviting anew is a decision of its own.
             raise Refusal(WITHDRAWN_MEANWHILE)
-        level, ends_at = Level(invitation.level), invitation.access_ends_at
         location, through = lock_to_share(location, by)
+        level, ends_at = Level(invitation.level), through.gives_until(invitation.access_ends_at)
         if invitation.organisation:
             check_organisation(
                 invitation.organisation, by=by, location=location, level=level, access_ends_at=ends_at
@@ -221,7 +223,7 @@ def fill(
     Nobody gives more than they have, so the access ends with the sharer's own at the latest; and an
     invitation ends with what it offers. Raises Refusal when that is over already.
     """
-    access_ends_at = earlier(access_ends_at, through.ends_at)
+    access_ends_at = through.gives_until(access_ends_at)
     invitation.begin(by, until=access_ends_at)
     if access_ends_at is not None and access_ends_at <= invitation.invited_at:
         raise Refusal(

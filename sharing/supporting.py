@@ -78,7 +78,7 @@ def _send_again(invitation: Invitation, by: User, because: str) -> Invitation:
         raise Refusal(WITHDRAWN_MEANWHILE)
     if invitation.state not in (Invitation.State.PENDING, Invitation.State.EXPIRED):
         raise Refusal(_("Nothing is waiting for an answer here any more."))
-    sender, level, ends_at = invitation.invited_by, Level(invitation.level), invitation.access_ends_at
+    sender, level = invitation.invited_by, Level(invitation.level)
     try:
         location, through = services.lock_to_share(location, sender)
     except Refusal:
@@ -87,6 +87,7 @@ def _send_again(invitation: Invitation, by: User, because: str) -> Invitation:
                 person=sender
             )
         ) from None
+    ends_at = through.gives_until(invitation.access_ends_at)
     if invitation.organisation:
         services.check_organisation(
             invitation.organisation, by=sender, location=location, level=level, access_ends_at=ends_at

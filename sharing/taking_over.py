@@ -31,15 +31,14 @@ class AnsweringTransfers(Answering):
         Situation.STOPPED: _("This location can no longer be handed over by the person who invited you."),
     }
 
-    def still_stands(self, transfer: Transfer) -> bool:
-        """Not once the location is archived, or whoever invited is neither Owner nor installing party."""
-        return Viewer.of(transfer.invited_by, transfer.location).may_transfer
-
-    def has_something_for(self, transfer: Transfer, user: User) -> bool:
-        return not _owners(transfer.location).filter(user=user).exists()
+    def as_things_stand(self, transfer: Transfer, user: User) -> Situation:
+        """Stopped once the location is archived, or whoever invited is neither Owner nor installing party."""
+        if not Viewer.of(transfer.invited_by, transfer.location).may_transfer:
+            return Situation.STOPPED
+        return Situation.HAS_ACCESS if _is_owner(user, transfer) else Situation.FINE
 
     def once_accepted(self, transfer: Transfer, user: User) -> Situation:
-        return Situation.USED if self.has_something_for(transfer, user) else Situation.HAS_ACCESS
+        return Situation.HAS_ACCESS if _is_owner(user, transfer) else Situation.USED
 
     def about(self, transfer: Transfer) -> dict[str, Any]:
         return {"location": transfer.location}
@@ -70,10 +69,9 @@ def accept(*, transfer: Transfer, by: User, nonce: str) -> Access:
     location = transfer.location = locations.lock_location(transfer.location)
     if not transfer.answer(Transfer.State.ACCEPTED, by=by, nonce=nonce):
         raise TRANSFERS.why_not(transfer, by, nonce)
-    if not TRANSFERS.still_stands(transfer):
-        raise TRANSFERS.refusal(Situation.STOPPED, transfer)
-    if not TRANSFERS.has_something_for(transfer, by):
-        raise TRANSFERS.refusal(Situation.HAS_ACCESS, transfer)
+    situation = TRANSFERS.as_things_stand(transfer, by)
+    if situation is not Situation.FINE:
+        raise TRANSFERS.refusal(situation, transfer)
     record_transfer(Verb.TRANSFERRED, transfer, by)
     earlier = _owners(location).select_related("user").first()
     if earlier and earlier.user:
@@ -90,6 +88,10 @@ def accept(*, transfer: Transfer, by: User, nonce: str) -> Access:
 
 def _owners(location: Location) -> Any:
     return Access.objects.live().filter(location=location, reason=Access.Reason.OWNER)
+
+
+def _is_owner(user: User, transfer: Transfer) -> bool:
+    return bool(_owners(transfer.location).filter(user=user).exists())
 
 
 def _end_personal(location: Location, person: User, *, by: User | None, verb: Verb) -> None:

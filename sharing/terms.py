@@ -18,7 +18,7 @@ from portal.models import User
 from portal.words import last_day
 from sharing.bulk_outcomes import Outcome
 from sharing.models import Invitation
-from sharing.permissions import Viewer, access_to_share_by, earlier
+from sharing.permissions import Viewer, access_to_share_by
 from sharing.removal import given_on_from, withdraw_of_those_who_lost
 from sharing.services import LOCATION_ARCHIVED, MAY_NOT_SHARE, lock_to_share
 from sharing.settling import withdraw_all
@@ -56,7 +56,7 @@ def extend(*, access: Access, by: User, known_end: datetime) -> Access:
             return Level(now.level), now.ends_at
         through = lock_to_share(now.location, by)[1]
         wanted = _thirty_days_after(now.ends_at)
-        most = earlier(wanted, through.ends_at) or wanted
+        most = through.gives_until(wanted) or wanted
         # Where one's own end leaves nothing to give, what was wanted is refused with the reason.
         return Level(now.level), most if most > now.ends_at else wanted
 

@@ -170,9 +170,10 @@ class World:
         return [way for way in self.of(to) if way.party == to or way.party in self.parties(by)]
 
     def may_invite(self, by: str, kind: str, to: str, level: int, ends: float) -> bool:
-        """Whether an invitation on these terms is sent, new or again."""
+        """Whether an invitation on these terms is sent, new or again; it gives no longer than `by` has."""
         if not self.may_share(by) or to == by:
             return False
+        ends = self.clipped(by, ends)
         if kind == "person" and self.covered(self.told_of(by, to), level, ends):
             return False
         if kind == "organisation":
@@ -181,17 +182,17 @@ class World:
                 return False
         earlier = self.offer_to(kind, to)
         taken = earlier is not None and self.open(earlier) and not self.answers_for(by, earlier)
-        return not taken and self.clipped(by, ends) > self.now
+        return not taken and ends > self.now
 
     def may_resend(self, by: str, offer: Offer) -> bool:
         """To the same recipient on the same terms; not what was withdrawn."""
-        sendable = self.may_renew(by, offer) and offer.state != "withdrawn"
-        if not sendable or self.clipped(by, offer.ends) <= self.now:
+        ends = self.clipped(by, offer.ends)
+        if not self.may_renew(by, offer) or offer.state == "withdrawn" or ends <= self.now:
             return False
         if offer.kind == "person":
-            return not self.covered(self.told_of(by, offer.to), offer.level, offer.ends)
+            return not self.covered(self.told_of(by, offer.to), offer.level, ends)
         one = self.organisations[offer.to]
-        return not self.covers(offer.to, offer.level, offer.ends) and one.accepts_shares
+        return not self.covers(offer.to, offer.level, ends) and one.accepts_shares
 
     def clipped(self, by: str, ends: float) -> float:
         """Nobody gives for longer than they have."""
@@ -222,7 +223,8 @@ class World:
             return False
         if party in self.organisations and not self.organisations[party].administered_by(by):
             return False
-        return self.shares_by(offer.by) is not None and not self.covers(party, offer.level, offer.ends)
+        ends = self.clipped(offer.by, offer.ends)
+        return self.shares_by(offer.by) is not None and not self.covers(party, offer.level, ends)
 
     def accept(self, offer: Offer, party: str) -> Way:
         source = self.shares_by(offer.by)

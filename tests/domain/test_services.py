@@ -114,6 +114,27 @@ def test_who_has_as_much_is_not_invited_and_who_has_less_is(cast: Cast) -> None:
     assert not invite(cast.site, cast.installer, cast.contractor, MANAGE).renewed
 
 
+def test_nobody_is_invited_to_what_a_sharer_with_an_end_cannot_give(cast: Cast) -> None:
+    """Nobody gives for longer than they have: until then, the recipient has as much already."""
+    until = in_days(3)
+    for person in (cast.contractor, cast.customer, cast.operator):
+        share(cast.site, cast.installer, person, access_ends_at=until)
+    Access.objects.filter(user=cast.operator).update(user=None, organisation=cast.operators)
+    for ends_at in (None, in_days(30)):
+        with refused("customer@test.example already has access", field="email"):
+            invite(cast.site, cast.contractor, cast.customer, access_ends_at=ends_at)
+        with refused("Nordlys already has access", field="key"):
+            services.share_with_organisation(
+                location=cast.site,
+                by=cast.contractor,
+                key=cast.operators.key,
+                network="n",
+                level=MANAGE,
+                access_ends_at=ends_at,
+            )
+    assert not Invitation.objects.open().exists()
+
+
 def test_a_second_address_of_somebody_who_has_access_tells_nothing(cast: Cast) -> None:
     """Only under the address that the tab shows is it said that they have access."""
     share(cast.site, cast.installer, cast.contractor)
