@@ -1,6 +1,6 @@
 """What waits for one person and what they have sent: the Invitations page, and the count in the menu."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +23,8 @@ from sharing.models import AccessRequest, Invitation
 # What waits is answered, not paged through; somebody with more starts with these.
 SHOWN_WAITING = 50
 SENT_PAGE_SIZE = 30
+_OLDEST = ("invited_at", "uuid")
+_NEWEST = ("-invited_at", "-uuid")
 # What their e-mails are called in the outbox.
 _MAIL = ("invitation", "member-invitation", "transfer", "offer")
 
@@ -36,12 +38,22 @@ class Asked(NamedTuple):
 
 
 @dataclass
-class Sent:
-    """One page of what somebody has sent and nobody has answered, newest first."""
+class Mine:
+    """What the Invitations page lists, newest first: what waits, and a page of what this person has sent."""
 
-    invitations: list[Any]
+    waiting: list[Any]
+    sent: list[Any]
     next: str
     previous: str
+
+
+class _Found(NamedTuple):
+    """An invitation of any kind that is to be listed, in the order in which it is."""
+
+    invited_at: datetime
+    uuid: UUID
+    kind: int
+    pk: int
 
 
 def count_waiting(user: User | AnonymousUser) -> Counter[type[Model]]:
@@ -55,7 +67,7 @@ def count_waiting(user: User | AnonymousUser) -> Counter[type[Model]]:
 def _count_waiting(user_pk: int) -> QuerySet[Any, Any]:
     # Active, as whoever is asked for.
     user = User(pk=user_pk, is_active=True)
-    arms: list[QuerySet[Any]] = [kind.objects.addressed_to(user).open().on_their_own() for kind in KINDS]
+    arms: list[QuerySet[Any]] = [_waiting(kind, user) for kind in KINDS]
     arms.append(AccessRequest.objects.open().about_sent_by(user))
     counts = [
         arm.order_by().values(which=Value(number)).annotate(n=Count("pk")).values_list("which", "n")
@@ -69,14 +81,61 @@ def _count_waiting(user_pk: int) -> QuerySet[Any, Any]:
 _COUNTED = Prepared(_count_waiting)
 
 
-def waiting_for(user: User, limit: int = SHOWN_WAITING, kinds: Iterable[Any] = KINDS) -> list[Any]:
-    """The invitations of these kinds that wait for this person, or an organisation they administer, newest
-    first.
+def waiting_for(user: User, limit: int, kinds: Iterable[type[AbstractInvitation]]) -> list[Any]:
+    """The newest that wait for this person, or an organisation they administer. One query for each kind."""
+    found = [one for kind in kinds for one in _waiting(kind, user).with_all().order_by(*_NEWEST)[:limit]]
+    return sorted(found, key=lambda one: (one.invited_at, one.uuid), reverse=True)[:limit]
 
-    One query for each kind.
+
+def page_of(user: User, *, after: str = "", before: str = "") -> Mine:
+    """What waits for this person, and what they have sent and nobody has answered, each with `.undelivered`.
+
+    Across all locations and organisations. Two queries to find it, one for each kind there is something of,
+    and one for the e-mails.
     """
-    found = [one for kind in kinds for one in kind.objects.waiting_for(user).on_their_own()[:limit]]
-    return sorted(found, key=_key, reverse=True)[:limit]
+
+    def fetch(cursor: Any, backwards: bool, limit: int) -> list[_Found]:
+        past = beyond(cursor, not backwards, key="invited_at", pk="uuid")
+        return _first([_sent(kind, user).filter(past) for kind in KINDS], limit, backwards)
+
+    waiting = _first([_waiting(kind, user) for kind in KINDS], SHOWN_WAITING)
+    around = Around(after, before, SENT_PAGE_SIZE)
+    sent, following, previous = page_around(around, fetch=fetch, read=_read, write=_write)
+    loaded = _loaded([*waiting, *sent])
+    found = Mine(
+        [loaded[one] for one in waiting if one in loaded],
+        [loaded[one] for one in sent if one in loaded],
+        following,
+        previous,
+    )
+    _mark_undelivered(found.sent)
+    return found
+
+
+def _first(arms: Iterable[QuerySet[Any]], limit: int, backwards: bool = False) -> list[_Found]:
+    """The newest of these, one queryset for each of KINDS; the oldest, `backwards`. One query."""
+    order = _OLDEST if backwards else _NEWEST
+    # An arm of a UNION may have no LIMIT of its own on SQLite; what it looks in may.
+    limited = [arm.model.objects.filter(pk__in=arm.order_by(*order).values("pk")[:limit]) for arm in arms]
+    columns = [
+        arm.order_by().values_list("invited_at", "uuid", Value(number), "pk")
+        for number, arm in enumerate(limited)
+    ]
+    rows = [_Found(*row) for row in columns[0].union(*columns[1:], all=True)]
+    return sorted(rows, reverse=not backwards)[:limit]
+
+
+def _loaded(found: Iterable[_Found]) -> dict[_Found, Any]:
+    """The invitations themselves. One query for each kind among them."""
+    of_kind: dict[int, list[_Found]] = defaultdict(list)
+    for one in found:
+        of_kind[one.kind].append(one)
+    loaded: dict[_Found, Any] = {}
+    for number, some in of_kind.items():
+        rows = list(KINDS)[number].objects.with_all().in_bulk([one.pk for one in some])
+        # What is not there has gone since it was found.
+        loaded |= {one: rows[one.pk] for one in some if one.pk in rows}
+    return loaded
 
 
 def asked(user: User) -> Asked:
@@ -89,25 +148,8 @@ def asked(user: User) -> Asked:
     )
 
 
-def sent_by(user: User, *, after: str = "", before: str = "") -> Sent:
-    """What this person has sent and nobody has answered, across all locations and organisations.
-
-    Each with `.undelivered`. One query for each kind and one for the e-mails, whatever there is.
-    """
-
-    def fetch(cursor: Any, backwards: bool, limit: int) -> list[Any]:
-        order = ("invited_at", "uuid") if backwards else ("-invited_at", "-uuid")
-        past = beyond(cursor, not backwards, key="invited_at", pk="uuid")
-        found = [
-            one
-            for kind in KINDS
-            for one in _sent(kind, user).filter(past).with_all().order_by(*order)[:limit]
-        ]
-        return sorted(found, key=_key, reverse=not backwards)[:limit]
-
-    page = page_around(Around(after, before, SENT_PAGE_SIZE), fetch=fetch, read=_read, write=_write)
-    _mark_undelivered(page[0])
-    return Sent(*page)
+def _waiting(kind: type[AbstractInvitation], user: User) -> Any:
+    return kind.objects.addressed_to(user).open().on_their_own()
 
 
 def _sent(kind: type[AbstractInvitation], user: User) -> Any:
@@ -124,12 +166,8 @@ def _mark_undelivered(invitations: list[Any]) -> None:
         one.undelivered = found.get(one.nonce, "")
 
 
-def _key(invitation: Any) -> tuple[datetime, str]:
-    return invitation.invited_at, invitation.uuid.hex
-
-
-def _write(invitation: Any) -> str:
-    return f"{invitation.invited_at.isoformat()}~{invitation.uuid.hex}"
+def _write(found: _Found) -> str:
+    return f"{found.invited_at.isoformat()}~{found.uuid.hex}"
 
 
 def _read(text: str) -> Any:

@@ -37,17 +37,11 @@ _WITHDRAW: dict[type[AbstractInvitation], Callable[[Any, User], Any]] = {
 def invitations(request: HttpRequest) -> HttpResponse:
     """What waits for this person, who asks to be let in, what they sent, and what they asked for."""
     cursors = {name: request.GET.get(name, "") for name in ("after", "before")}
-    waiting, asked = mine.waiting_for(request.user), mine.asked(request.user)
-    context = {
-        "section": "invitations",
-        "waiting": waiting,
-        "requests": asked.of,
-        "sent": mine.sent_by(request.user, **cursors),
-        "asked": asked.by,
-    }
-    if max(len(waiting), len(asked.of)) < mine.SHOWN_WAITING:
+    page, asked = mine.page_of(request.user, **cursors), mine.asked(request.user)
+    context = {"section": "invitations", "page": page, "requests": asked.of, "asked": asked.by}
+    if max(len(page.waiting), len(asked.of)) < mine.SHOWN_WAITING:
         # All of it is here: the menu need not ask how much there is.
-        context["invitations_waiting"] = len(waiting) + len(asked.of)
+        context["invitations_waiting"] = len(page.waiting) + len(asked.of)
     return render(request, "sharing/mine.html", context)
 
 

@@ -20,7 +20,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from locations.models import Access
 from locations.sorting import words_in
-from organisations.models import Organisation
 from portal.errors import Refusal
 from sharing import review as reviews
 from sharing import review_mail
@@ -35,21 +34,21 @@ OUT_OF_DATE = gettext_lazy("This page was out of date. Look at it again, then an
 @require_safe
 def review(request: HttpRequest) -> HttpResponse:
     """Every party that can see something which is this person's to end."""
-    items = reviews.items_of(request.user)
-    groups = reviews.groups_of(items)
+    mine = reviews.review_of(request.user)
+    groups = reviews.groups_of(mine.items)
     query, unused = _query(request), _unused(request)
     found = [group for group in groups if _names(group, query) and (group.unused or not unused)]
     reader = review_mail.reader_of(request.user)
     context = _context(
         parties=len(groups),
-        locations=len({item.access.location_id for item in items}),
+        locations=len({item.access.location_id for item in mine.items}),
         unused=sum(bool(group.unused) for group in groups),
         page=_page(request, found, PARTIES_A_PAGE),
         query=query,
         only_unused=unused,
-        has_own=any(0 in review_mail.ways(item) for item in items),
+        has_own=any(0 in review_mail.ways(item) for item in mine.items),
         wants_mail=reader.wants_mail,
-        administered=Organisation.objects.administered_by(request.user),
+        administered=mine.administered,
     )
     return render(request, "sharing/review.html", context)
 

@@ -345,8 +345,8 @@ def test_all_is_accepted_in_one_step(cast: Cast) -> None:
     sites = sites_of(cast, 3)
     offer = share_all(cast, sites, email=cast.contractor.email, level=CONFIGURE)
     assert mine.count_waiting(cast.contractor).total() == 1
-    assert mine.waiting_for(cast.contractor) == [offer]
-    assert mine.sent_by(cast.installer).invitations == [offer]
+    assert mine.page_of(cast.contractor).waiting == [offer]
+    assert mine.page_of(cast.installer).sent == [offer]
     job = take_up(offer, cast.contractor)
     assert set(outcomes(job).values()) == {"added"}
     assert replay() == as_it_is()
@@ -434,7 +434,7 @@ def test_one_can_be_answered_withdrawn_or_renewed_by_itself(cast: Cast) -> None:
     services.withdraw(invitation=third, by=cast.installer)
     offer.refresh_from_db()
     assert offer.state == "withdrawn"
-    assert mine.waiting_for(cast.contractor) == [first]
+    assert mine.page_of(cast.contractor).waiting == [first]
 
 
 def test_the_sharer_withdraws_all_of_it(cast: Cast) -> None:
@@ -468,7 +468,7 @@ def test_nobody_answers(cast: Cast) -> None:
     assert (email := mail.render(OutgoingEmail.objects.get(kind="offer-expired")))
     assert email.subject == "Your invitation to contractor@test.example for 2 locations has expired"
     offer.refresh_from_db()
-    assert mine.sent_by(cast.installer).invitations == [offer]
+    assert mine.page_of(cast.installer).sent == [offer]
 
 
 def test_situations_of_an_offer(cast: Cast) -> None:

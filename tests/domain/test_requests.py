@@ -295,7 +295,7 @@ def test_the_count_of_what_waits(cast: Cast, django_assert_num_queries: Any) -> 
     for person, count in expected.items():
         with django_assert_num_queries(1):
             assert mine.count_waiting(person).total() == count, person
-        assert len(mine.waiting_for(person)) + len(mine.asked(person).of) == count
+        assert len(mine.page_of(person).waiting) + len(mine.asked(person).of) == count
 
 
 def test_what_was_sent_newest_first_page_by_page(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,13 +309,13 @@ def test_what_was_sent_newest_first_page_by_page(cast: Cast, monkeypatch: pytest
     services.withdraw(invitation=settled, by=cast.installer)
     for number, one in enumerate(own):
         type(one).objects.filter(pk=one.pk).update(invited_at=in_days(0) + timedelta(seconds=number))
-    first = mine.sent_by(cast.installer)
-    assert first.invitations == [own[2], own[1]] and not first.previous
-    second = mine.sent_by(cast.installer, after=first.next)
-    assert second.invitations == [own[0]] and not second.next
-    assert mine.sent_by(cast.installer, before=second.previous).invitations == first.invitations
+    first = mine.page_of(cast.installer)
+    assert first.sent == [own[2], own[1]] and not first.previous
+    second = mine.page_of(cast.installer, after=first.next)
+    assert second.sent == [own[0]] and not second.next
+    assert mine.page_of(cast.installer, before=second.previous).sent == first.sent
     for nonsense in ("x", "2026-01-01~x", "x~" + "0" * 32, "2026-01-01T00:00:00~" + "0" * 32):
-        assert mine.sent_by(cast.installer, after=nonsense) == first
+        assert mine.page_of(cast.installer, after=nonsense) == first
 
 
 EMAILS = {

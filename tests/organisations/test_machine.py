@@ -1,8 +1,11 @@
 """Random sequences of everything people do with organisations, against a model in plain Python.
 
 After every step: at least one Administrator, group equals members, everybody sees exactly what they should.
+
+    EXAMPLES=200 python -m pytest tests/organisations/test_machine.py
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -72,6 +75,12 @@ class Company:
 
     def is_last(self, who: str) -> bool:
         return self.administrators == {who}
+
+    def let_in(self, who: str, role: str) -> None:
+        """Nothing is left to ask for or to accept; a member stays what they are."""
+        self.roles.setdefault(who, role)
+        self.asking.discard(who)
+        self.invited.pop(who, None)
 
 
 @dataclass
@@ -185,7 +194,7 @@ class People(RuleBasedStateMachine):
         if allowed:
             one.asking.discard(who)
             if answer is not None:
-                one.roles.setdefault(who, answer.value)
+                one.let_in(who, answer.value)
 
     @rule(at=place, who=person, data=st.data(), role=role)
     def invite(self, at: int, who: str, data: Any, role: Any) -> None:
@@ -225,8 +234,7 @@ class People(RuleBasedStateMachine):
         if allowed:
             seat = one.invited.pop(who, None)
             if how == "accept" and seat:
-                one.roles[who] = seat.role
-                one.asking.discard(who)
+                one.let_in(who, seat.role)
 
     @rule(at=place, who=person, role=role)
     def let_in(self, at: int, who: str, role: Any) -> None:
@@ -234,9 +242,7 @@ class People(RuleBasedStateMachine):
         one = self.company(at)
         first = min(one.administrators)
         services.add_member(organisation=one.row, user=self.users[who], role=role, by=self.users[first])
-        if who not in one.roles:
-            one.asking.discard(who)
-            one.roles[who] = role.value
+        one.let_in(who, role.value)
 
     @rule(at=place, data=st.data(), role=role)
     def change_role(self, at: int, data: Any, role: Any) -> None:
@@ -402,9 +408,9 @@ def test_whatever_people_do_everybody_sees_exactly_what_they_should() -> None:
     run_state_machine_as_test(
         People,
         settings=settings(
-            max_examples=12,
-            # The same lives at every landing.
-            derandomize=True,
+            max_examples=int(os.environ.get("EXAMPLES", "12")),
+            # The same lives at every landing, others each time by hand.
+            derandomize="EXAMPLES" not in os.environ,
             stateful_step_count=30,
             deadline=None,
             database=None,

@@ -102,10 +102,10 @@ def test_what_was_sent_is_paged(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> 
     invite_member(cast.firm, cast.installer)
     client = signed_in(cast.installer)
     first = client.get(reverse(INVITATIONS))
-    older = client.get(reverse(INVITATIONS), {"after": first.context["sent"].next})
-    newer = client.get(reverse(INVITATIONS), {"before": older.context["sent"].previous})
+    older = client.get(reverse(INVITATIONS), {"after": first.context["page"].next})
+    newer = client.get(reverse(INVITATIONS), {"before": older.context["page"].previous})
     assert 'rel="next"' in main_of(first) and 'rel="prev"' in main_of(older)
-    assert first.context["sent"] == newer.context["sent"] != older.context["sent"]
+    assert first.context["page"] == newer.context["page"] != older.context["page"]
 
 
 # --- Another account --------------------------------------------------------------------------------
