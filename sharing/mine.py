@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, Model, Q, QuerySet, Value
+from django.db.models import Count, Model, QuerySet, Value
 from django.db.models.functions import Now
 from django.utils.dateparse import parse_datetime
 
@@ -115,14 +115,17 @@ def page_of(user: User, *, after: str = "", before: str = "") -> Mine:
 def _first(arms: Iterable[QuerySet[Any]], limit: int, backwards: bool = False) -> list[_Found]:
     """The newest of these, one queryset for each of KINDS; the oldest, `backwards`. One query."""
     order = _OLDEST if backwards else _NEWEST
-    # An arm of a UNION may have no LIMIT of its own on SQLite; what it looks in may.
-    limited = [arm.model.objects.filter(pk__in=arm.order_by(*order).values("pk")[:limit]) for arm in arms]
     columns = [
-        arm.order_by().values_list("invited_at", "uuid", Value(number), "pk")
-        for number, arm in enumerate(limited)
+        arm.values_list("invited_at", "uuid", Value(number), "pk")
+        for number, arm in enumerate(_limited([arm.order_by(*order) for arm in arms], limit))
     ]
     rows = [_Found(*row) for row in columns[0].union(*columns[1:], all=True)]
     return sorted(rows, reverse=not backwards)[:limit]
+
+
+def _limited(arms: Iterable[QuerySet[Any]], limit: int) -> list[QuerySet[Any]]:
+    """The first of each, for a UNION: an arm may have no LIMIT itself on SQLite, what it looks in may."""
+    return [arm.model._default_manager.filter(pk__in=arm.values("pk")[:limit]).order_by() for arm in arms]
 
 
 def _loaded(found: Iterable[_Found]) -> dict[_Found, Any]:
@@ -141,8 +144,8 @@ def _loaded(found: Iterable[_Found]) -> dict[_Found, Any]:
 def asked(user: User) -> Asked:
     """The requests that nobody has answered: put to this person, and by this person. One query."""
     rows = AccessRequest.objects.open().order_by("-asked_at")
-    of, by = (arm.values("pk")[:SHOWN_WAITING] for arm in (rows.about_sent_by(user), rows.by_number_of(user)))
-    found = list(AccessRequest.objects.filter(Q(pk__in=of) | Q(pk__in=by)).with_all())
+    of, by = _limited([rows.about_sent_by(user), rows.by_number_of(user)], SHOWN_WAITING)
+    found = list(rows.filter(pk__in=of.values("pk").union(by.values("pk"))).with_all())
     return Asked(
         of=[one for one in found if one.offer is not None], by=[one for one in found if one.offer is None]
     )
