@@ -5,6 +5,7 @@ Equipment is in `equipment`, guardian's rows in `permission_rows`, when who last
 
 import uuid
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, ClassVar, cast
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import get_language, ngettext
 
 from locations.equipment import ChargePoint, Circuit, LoadBalancer
 from locations.levels import Level
@@ -129,9 +130,14 @@ class Location(models.Model):
 
     @property
     def charge_points_said(self) -> str:
-        """How many charge points there are, in words: said here, as a template takes three times as long."""
-        said = ngettext("%(n)s charge point", "%(n)s charge points", self.charge_points)
-        return said % {"n": self.charge_points}
+        """How many charge points there are, in words."""
+        return _charge_points_said(self.charge_points, get_language())
+
+
+@lru_cache
+def _charge_points_said(n: int, _language: str | None) -> str:
+    """Kept by language: each row of the list says it, and finding the words takes as long as drawing them."""
+    return ngettext("%(n)s charge point", "%(n)s charge points", n) % {"n": n}
 
 
 class Access(models.Model):
