@@ -13,8 +13,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from locations.equipment import ChargePoint, Circuit, LoadBalancer
 from locations.levels import Level
