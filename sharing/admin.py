@@ -1,23 +1,20 @@
 """Invitations for support staff, and all about one location on one page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from locations.admin import AccessAdmin, LocationAdmin
 from locations.models import Access, Location
-from portal import codes, limits
 from portal.admin import SupportAdmin
 from portal.errors import Refusal
-from portal.support import MOST_OF_A_KIND, Found, Search, finds
-from sharing import supporting
+from sharing import bulk_admin, support_search, supporting  # noqa: F401 (they register what they are)
 from sharing.case import case_of
 from sharing.models import Invitation, Transfer
 from sharing.support_forms import ReasonForm
@@ -106,37 +103,6 @@ def _resend(invitation: Invitation, request: HttpRequest, reason: str) -> str:
 def _withdraw(invitation: Invitation, request: HttpRequest, reason: str) -> str:
     supporting.withdraw(invitation=invitation, by=request.user, because=reason)
     return _("The invitation to {recipient} was withdrawn.").format(recipient=invitation.recipient)
-
-
-@finds
-def find_invitations(search: Search) -> Iterator[Found]:
-    """By the address they were sent to: the page of the location each is about."""
-    if "@" in search.text:
-        found = Invitation.objects.filter(email__icontains=search.text.strip()).order_by("-invited_at")
-        yield from map(_found, found.select_related("location")[:MOST_OF_A_KIND])
-
-
-@finds
-def find_by_code(search: Search) -> Iterator[Found]:
-    """By the code, which is not shown again. Wrong ones count against whoever tried."""
-    try:
-        code = codes.normalise(search.text, length=codes.INVITATION_CODE_LENGTH)
-    except codes.Mistyped:
-        return
-    tried = (limits.WRONG_CODE_BY_ACCOUNT, search.by.pk), (limits.WRONG_CODE_BY_ADDRESS, search.network)
-    if any(limits.is_spent(limit, who) for limit, who in tried):
-        raise Refusal(_("There were too many wrong codes. Go on in a few minutes."))
-    found: QuerySet[Any] = Invitation.objects.with_code(code).select_related("location")
-    if not found:
-        for limit, who in tried:
-            limits.count(limit, who)
-    yield from map(_found, found)
-
-
-def _found(invitation: Any) -> Found:
-    more = f"{invitation.recipient} · {invitation.get_state_display()}"
-    url = reverse("admin:locations_location_change", args=[invitation.location_id])
-    return Found(_("Invitation"), invitation.location.name, more, url)
 
 
 @admin.register(Invitation)

@@ -124,25 +124,39 @@ class BulkJob(models.Model):
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("by"), on_delete=models.PROTECT, related_name="bulk_jobs"
     )
-    act = models.CharField(max_length=8, choices=Act.choices)
-    state = models.CharField(max_length=8, choices=State.choices, default=State.DRAFT)
+    act = models.CharField(_("what is done"), max_length=8, choices=Act.choices)
+    state = models.CharField(_("state"), max_length=8, choices=State.choices, default=State.DRAFT)
     # Whom it is about: an address that is invited, or a party that has access.
-    email = models.EmailField(blank=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
-    organisation = models.ForeignKey(Organisation, null=True, on_delete=models.PROTECT, related_name="+")
+    email = models.EmailField(_("e-mail address"), blank=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("person"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+    )
+    organisation = models.ForeignKey(
+        Organisation, verbose_name=_("organisation"), null=True, on_delete=models.PROTECT, related_name="+"
+    )
     # Which key of the organisation was entered; tells nothing about it.
     key_version = models.CharField(max_length=16, blank=True)
     # Empty: each access keeps its level.
-    level = models.PositiveSmallIntegerField(null=True, choices=Level.choices)
+    level = models.PositiveSmallIntegerField(_("level"), null=True, choices=Level.choices)
     # Whether another end is set, and which (empty: none).
     sets_end = models.BooleanField(default=False)
-    access_ends_at = models.DateTimeField(null=True)
+    access_ends_at = models.DateTimeField(_("access until"), null=True)
     also_given_on = models.BooleanField(default=True)
     message = models.TextField(blank=True, max_length=1000)
     language = models.CharField(max_length=10)
-    offer = models.ForeignKey(Offer, null=True, on_delete=models.PROTECT, related_name="jobs")
-    created_at = models.DateTimeField(default=timezone.now)
-    finished_at = models.DateTimeField(null=True)
+    offer = models.ForeignKey(
+        Offer,
+        verbose_name=_("invitation to many locations"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="jobs",
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    finished_at = models.DateTimeField(_("finished"), null=True)
     # How often a batch has failed in a row, and up to which location the next are smaller for it.
     stumbles = models.PositiveSmallIntegerField(default=0)
     careful_until = models.BigIntegerField(null=True)
@@ -153,6 +167,8 @@ class BulkJob(models.Model):
     objects: ClassVar = BulkJobQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("order about many locations")
+        verbose_name_plural = _("orders about many locations")
         indexes: ClassVar = [
             models.Index(fields=["due_at"], condition=Q(state__in=["queued", "working"]), name="bulkjob_due"),
             models.Index(fields=["by", "-created_at"], name="bulkjob_of_person"),

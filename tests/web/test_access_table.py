@@ -841,6 +841,8 @@ ADMIN_MODELS = [
     AdminTable("locations_access", acts=("end",)),
     AdminTable("sharing_invitation", acts=("resend", "withdraw")),
     AdminTable("sharing_transfer"),
+    AdminTable("sharing_offer"),
+    AdminTable("sharing_bulkjob"),
     AdminTable("auth_group", closed=True),
     AdminTable("account_emailaddress", closed=True),
 ]

@@ -407,6 +407,33 @@ def test_one_search_and_one_click_lead_to_the_location(
     assert (change_page(bait) in found) is (words in ("name", "street"))
 
 
+@pytest.mark.parametrize("kind", ["invitation", "code", "transfer", "member_invitation", "offer"])
+def test_an_invitation_of_any_kind_is_found_by_its_code_and_by_its_address(scene: Scene, kind: str) -> None:
+    """One click leads to what it is about; its bait is not found by the code."""
+    page, bait = (
+        {"member_invitation": organisation, "offer": side.offer}.get(kind, side.location)
+        for side, organisation in ((scene.own, scene.cast.firm), (scene.foreign, scene.cast.elsewhere))
+    )
+    sent = getattr(scene.own, kind)
+    assert found_in_the_box(scene, grouped(sent)) == {change_page(page)}
+    if sent.email:
+        found = found_in_the_box(scene, sent.email.upper())
+        assert change_page(page) in found
+        assert (change_page(bait) in found) is (getattr(scene.foreign, kind).email == sent.email)
+
+
+def test_an_offer_and_its_order_show_what_became_of_them(scene: Scene) -> None:
+    """The locations in it, each with its state, and its e-mail; and of the order how many became what."""
+    client, offer = signed_in(scene.cast.support), scene.own.offer
+    page = client.get(change_page(offer)).content.decode()
+    assert page.count(change_page(scene.own.location)) == 1 and change_page(scene.foreign.location) not in page
+    (email,) = OutgoingEmail.objects.filter(about=offer.uuid)
+    assert f'<a href="{change_page(email)}">' in page
+    assert email.get_status_display() in page
+    order = text_of(client.get(change_page(offer.jobs.get())))
+    assert "1 is invited" in order and "Havnevej 2" in order
+
+
 def test_wrong_codes_of_support_are_throttled(scene: Scene) -> None:
     client, url = signed_in(scene.cast.support), reverse("support_find")
     for code in wrong_codes(10):

@@ -1,0 +1,60 @@
+"""Finding invitations of every kind for support staff: by the address they were sent to, or by their code."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.urls import reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from portal import codes, limits
+from portal.errors import Refusal
+from portal.invitations import CODE_PURPOSE
+from portal.support import MOST_OF_A_KIND, Found, Search, finds
+from sharing import kinds
+from sharing.models import Offer
+
+
+@finds
+def find_by_address(search: Search) -> Iterator[Found]:
+    """By the address they were sent to, the newest of each kind first."""
+    if "@" in search.text:
+        for kind in kinds.KINDS:
+            sent = kind.objects.filter(email__icontains=search.text.strip()).on_their_own().with_all()
+            yield from map(_found, sent.order_by("-invited_at")[:MOST_OF_A_KIND])
+
+
+@finds
+def find_by_code(search: Search) -> Iterator[Found]:
+    """By the code, which is not shown again. Wrong ones count against whoever tried."""
+    try:
+        code = codes.normalise(search.text, length=codes.INVITATION_CODE_LENGTH)
+    except codes.Mistyped:
+        return
+    tried = (limits.WRONG_CODE_BY_ACCOUNT, search.by.pk), (limits.WRONG_CODE_BY_ADDRESS, search.network)
+    if any(limits.is_spent(limit, who) for limit, who in tried):
+        raise Refusal(_("There were too many wrong codes. Go on in a few minutes."))
+    found = kinds.with_digest(codes.digest(code, purpose=CODE_PURPOSE))
+    if found:
+        yield _found(found)
+    else:
+        for limit, who in tried:
+            limits.count(limit, who)
+
+
+def _found(invitation: Any) -> Found:
+    """The page of what it is about: a location, an organisation, or the invitation to many itself."""
+    if isinstance(invitation, Offer):
+        name, thing, page = str(invitation), invitation, "sharing_offer"
+    elif getattr(invitation, "location", None):
+        name, thing, page = str(invitation.location), invitation.location, "locations_location"
+    else:
+        name, thing, page = (
+            str(invitation.organisation),
+            invitation.organisation,
+            "organisations_organisation",
+        )
+    recipient = getattr(invitation, "recipient", invitation.email)
+    more = f"{recipient} · {invitation.get_state_display()}"
+    kind = capfirst(invitation._meta.verbose_name)
+    return Found(kind, name, more, reverse(f"admin:{page}_change", args=[thing.pk]))
