@@ -426,7 +426,9 @@ def test_an_offer_and_its_order_show_what_became_of_them(scene: Scene) -> None:
     """The locations in it, each with its state, and its e-mail; and of the order how many became what."""
     client, offer = signed_in(scene.cast.support), scene.own.offer
     page = client.get(change_page(offer)).content.decode()
-    assert page.count(change_page(scene.own.location)) == 1 and change_page(scene.foreign.location) not in page
+    assert (
+        page.count(change_page(scene.own.location)) == 1 and change_page(scene.foreign.location) not in page
+    )
     (email,) = OutgoingEmail.objects.filter(about=offer.uuid)
     assert f'<a href="{change_page(email)}">' in page
     assert email.get_status_display() in page
