@@ -1,6 +1,6 @@
 """Where the permission rows do not say what the Access rows say, and how that is mended.
 
-`locations.permissions.project` writes both in one transaction, so there is drift only after somebody wrote
+`locations.projection.project` writes both in one transaction, so there is drift only after somebody wrote
 past it: a restored table, a statement by hand. `manage.py check_access` is for that.
 """
 
@@ -13,7 +13,8 @@ from django.db.models.functions import Now
 
 from locations.levels import Level
 from locations.models import Access, Location, LocationGroupPermission, LocationUserPermission
-from locations.permissions import Party, permission_id, project
+from locations.permissions import Party, permission_id
+from locations.projection import project
 from locations.services import lock_location
 from organisations.models import Organisation
 from portal.models import User

@@ -144,7 +144,7 @@ class Access(models.Model):
     """One way in which one party has access to one location: the truth about it (product rule 3).
 
     Never deleted: `ended_at` says that it is over. The permission rows are its projection, recomputed by
-    `locations.permissions.project` in the transaction that changes it.
+    `locations.projection.project` in the transaction that changes it.
     """
 
     class Reason(models.TextChoices):

@@ -1,14 +1,13 @@
-"""Who may do what with a location: with its tables, `permission_rows`, all that knows guardian here.
+"""Who may do what with a location: what is asked of guardian's permission rows.
 
-Access rows are the truth; guardian's permission rows are their projection, written by `project` alone and
-read by the functions below alone. guardian's own reading functions know nothing of end dates and read in
+Access rows are the truth; the permission rows are their projection, written by `locations.projection` alone
+and read by the functions below alone. guardian's own reading functions know nothing of end dates and read in
 proportion to all locations, so nothing calls them but the test that compares
 (docs/decisions/0001-permissions.md).
 """
 
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import datetime
 from typing import Any, cast
 
 from django.contrib.auth.backends import BaseBackend
@@ -20,7 +19,7 @@ from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 
 from locations.levels import Level
-from locations.models import Access, Location, LocationGroupPermission, LocationUserPermission
+from locations.models import Location, LocationGroupPermission, LocationUserPermission
 from locations.sorting import words_in
 from locations.ways import Ways
 from organisations.models import Organisation
@@ -31,8 +30,6 @@ from portal.prepared import Prepared
 Party = User | Organisation
 
 MOST_ARMS = 4
-# What a permission row says of its location, so that a list is read from such rows alone.
-COPIES = ("archived", "sort_name", "search_text")
 _LIVE = Q(ends_at__isnull=True) | Q(ends_at__gt=Now())
 
 _permission_ids: dict[Level, int] = {}
@@ -44,11 +41,15 @@ def visible_ids(user: User, at_least: Level = Level.VIEW, ways: Ways | None = No
     By any way, or by `ways` alone. A UNION, so that it costs in proportion to what the person sees, not to
     what there is.
     """
-    ids = [
-        rows.filter(permission_id=permission_id(at_least)).values("content_object_id")
-        for rows in (_rows_by_way(ways) if ways else _live_rows(user))
-    ]
-    return ids[0].union(*ids[1:])
+    return _ids_of(_rows_by_way(ways) if ways else _live_rows(user), permission_id=permission_id(at_least))
+
+
+def found_ids(user: User, query: str, ways: Ways | None = None) -> QuerySet[Any, Any]:
+    """The ids of the locations `user` sees with every word of `query` in name and address, by any way or by
+    `ways` alone; in proportion to what they see, as `visible_ids`.
+    """
+    rows = _rows_by_way(ways) if ways else _live_rows(user)
+    return _ids_of(rows, _containing(words_in(query)), permission_id=permission_id(Level.VIEW))
 
 
 def ids_by_name(
@@ -102,10 +103,9 @@ def _keys_by_name(
     user, rest = (rest[0], rest[1:]) if personally else (None, rest)
     order = ("-sort_name", "-content_object_id") if backwards else ("sort_name", "content_object_id")
     cursor = cast(Cursor, rest[groups:]) or None
-    found = Q(*(Q(search_text__contains=word) for word in words))
     arms = [
         # IN, as Django says NOT for a plain False, and by that SQLite takes no range but sorts everything.
-        rows.filter(found, permission_id=view, archived__in=[archived])
+        rows.filter(_containing(words), permission_id=view, archived__in=[archived])
         .filter(beyond(cursor, backwards, key="sort_name", pk="content_object_id"))
         .values_list("sort_name", "content_object_id")
         .distinct()
@@ -192,64 +192,6 @@ def level_column(user: User) -> Greatest:
     return Greatest(*(Coalesce(Subquery(one), 0) for one in highest))
 
 
-def project(location: Location, party: Party) -> None:
-    """Make the permission rows of one party on one location say what its Access rows say.
-
-    Call it inside the transaction that changes an Access row.
-    """
-    project_all([location], party)
-
-
-def project_all(locations: Collection[Location], party: Party, *, only_more: bool = False) -> None:
-    """The same for many locations, in as many statements as for one.
-
-    `only_more` says that access was only given: then no row can be left over, and none is looked for.
-    """
-    wanted = _ends_by_level(locations, party)
-    model, grantee = _table_of(party)
-    model._default_manager.bulk_create(
-        [
-            model(
-                content_object=location,
-                permission_id=permission_id(level),
-                ends_at=ends_at,
-                **copies(location, level),
-                **grantee,
-            )
-            for location in locations
-            for level, ends_at in wanted[location.pk].items()
-        ],
-        update_conflicts=True,
-        unique_fields=["content_object", *(key.removesuffix("_id") for key in grantee), "permission"],
-        update_fields=["ends_at", *COPIES],
-    )
-    if only_more:
-        return
-    kept = Q(pk__in=[])
-    for level in Level:
-        held = [location.pk for location in locations if level in wanted[location.pk]]
-        kept |= Q(permission_id=permission_id(level), content_object__in=held)
-    model._default_manager.filter(content_object__in=locations, **grantee).exclude(kept).delete()
-
-
-def carry_copies(location: Location) -> None:
-    """After a change of `copies`: bring those in the permission rows up to date."""
-    view = When(permission_id=permission_id(Level.VIEW), then=Value(location.search_text))
-    values = copies(location) | {"search_text": Case(view, default=Value(""))}
-    for model in (LocationUserPermission, LocationGroupPermission):
-        model._default_manager.filter(content_object=location).update(**values)
-
-
-def copies(location: Location, level: Level = Level.VIEW) -> dict[str, Any]:
-    """The COPIES of this location in the row of this level.
-
-    Lists are of what one may view, so only those rows are searched: the others carry no text, which spares
-    two fifths of the tables.
-    """
-    searched = location.search_text if level is Level.VIEW else ""
-    return dict(zip(COPIES, (location.archived_at is not None, location.sort_name, searched), strict=True))
-
-
 def permission_id(level: Level) -> int:
     """The primary key of the permission that `level` adds. Kept per process; a literal helps the planner."""
     if not _permission_ids:
@@ -277,6 +219,16 @@ class LocationPermissionBackend(BaseBackend):
             return False
         level = level_of(user_obj, obj)
         return level is not None and level >= wanted
+
+
+def _ids_of(rows: list[QuerySet[Any, Any]], *found: Q, **columns: int) -> QuerySet[Any, Any]:
+    ids = [arm.filter(*found, **columns).values("content_object_id") for arm in rows]
+    return ids[0].union(*ids[1:])
+
+
+def _containing(words: Collection[str]) -> Q:
+    """What each of these words is found in: of rows of View, as only those carry the text."""
+    return Q(*(Q(search_text__contains=word) for word in words))
 
 
 def _live_rows(user: User) -> list[QuerySet[Any, Any]]:
@@ -310,22 +262,3 @@ def _rows_by_grantee(user: int | None, groups: Collection[int], *, apart: bool) 
         *([] if user is None else [_own_rows(user)]),
         *(LocationGroupPermission._default_manager.filter(_LIVE, group_id__in=chunk) for chunk in chunks),
     ]
-
-
-def _ends_by_level(locations: Collection[Location], party: Party) -> dict[int, dict[Level, datetime | None]]:
-    """Per location, for each level the party has: the end of what lasts longest (None: never)."""
-    rows = Access.objects.live().of_party(party).filter(location__in=locations)
-    ends: dict[int, dict[Level, datetime | None]] = {location.pk: {} for location in locations}
-    for location_id, given, ends_at in rows.values_list("location_id", "level", "ends_at"):
-        of_location = ends[location_id]
-        for level in Level:
-            if level <= given:
-                known = of_location.get(level, ends_at)
-                of_location[level] = None if known is None or ends_at is None else max(known, ends_at)
-    return ends
-
-
-def _table_of(party: Party) -> tuple[type[Model], dict[str, int]]:
-    if isinstance(party, User):
-        return LocationUserPermission, {"user_id": party.pk}
-    return LocationGroupPermission, {"group_id": party.group_id}

@@ -15,7 +15,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from locations.levels import Level
-from locations.sorting import words_in
 from organisations.models import Membership
 from portal.errors import NotFoundBecause
 from portal.models import User
@@ -98,9 +97,14 @@ class LocationQuerySet(models.QuerySet[Any]):
             Exists(others.filter(location=OuterRef("pk")))
         )
 
-    def matching(self, query: str) -> Self:
-        """Those whose name and address together contain every word of `query`."""
-        return self.filter(*[Q(search_text__contains=word) for word in words_in(query)])
+    def found_by(self, user: User, query: str, *, ways: "Ways | None" = None) -> Self:
+        """Of what this person sees, by any way or by `ways` alone, those whose name and address together
+        contain every word of `query`."""
+        from locations.permissions import found_ids
+
+        if not user.is_active:
+            return self.none()
+        return self.filter(pk__in=found_ids(user, query, ways))
 
     def page_by_name(self, *, after: str = "", before: str = "", size: int = PAGE_SIZE) -> Page:
         """One page in order of name, by keyset: for whatever is not simply what somebody sees.

@@ -15,7 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from locations.levels import Level
 from locations.models import Access, Location
-from locations.permissions import Party, carry_copies, copies, level_of, project_all
+from locations.permissions import Party, level_of
+from locations.projection import carry_copies, copies, project_all
 from locations.querysets import LocationQuerySet
 from locations.record import of_access
 from organisations.models import Organisation

@@ -58,12 +58,11 @@ class Selection:
     def locations(self) -> LocationQuerySet:
         """Those meant, as far as this person sees them."""
         ways = Ways.of(self.user).only(self.by) if self.everything and self.by else None
-        seen: LocationQuerySet = Location.objects.visible_to(self.user, ways=ways)
         if not self.everything:
-            return seen.filter(pk__in=self.numbers)
-        if self.archived != ANY:
-            seen = seen.filter(archived_at__isnull=self.archived == "")
-        return seen.matching(self.query) if self.query else seen
+            seen: LocationQuerySet = Location.objects.visible_to(self.user).filter(pk__in=self.numbers)
+            return seen
+        seen = Location.objects.found_by(self.user, self.query, ways=ways)
+        return seen if self.archived == ANY else seen.filter(archived_at__isnull=self.archived == "")
 
     def locations_of(self, party: Party) -> LocationQuerySet:
         """Those meant; of all there are, only those where this party has access."""

@@ -17,7 +17,10 @@ TOP_LEVEL = {
     *{"requirements.txt", "deploy", "docs", "locale", "static", "templates", "tests", *APPS},
 }
 # Where guardian may be named: it stores and answers, and the rest asks these files.
-KNOWS_GUARDIAN = {f"{app}/permissions.py" for app in APPS} | {"locations/permission_rows.py"}
+KNOWS_GUARDIAN = {f"{app}/permissions.py" for app in APPS} | {
+    "locations/permission_rows.py",
+    "locations/projection.py",
+}
 
 
 @cache

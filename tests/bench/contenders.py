@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 from guardian.backends import ObjectPermissionBackend
 from guardian.shortcuts import get_objects_for_user, get_users_with_perms
 
@@ -107,7 +108,9 @@ def _search(name: str, words: str) -> Question:
         return [one.pk for one in Location.objects.visible_page(sample.user, query=words).locations]
 
     def guardian(sample: Sample) -> list[int]:
-        return _first_rows(_guardian(sample).matching(words))
+        return _first_rows(
+            _guardian(sample).filter(*(Q(search_text__contains=word) for word in words.split()))
+        )
 
     def lower(sample: Sample) -> tuple[str, list[Any]]:
         having = " AND a.search_text LIKE %s" * len(words.split())

@@ -15,7 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from locations import handover, permissions, services
+from locations import handover, projection, services
 from locations.levels import Level
 from locations.models import Access, Location
 from organisations.services import add_member, create_organisation, end_membership
@@ -88,7 +88,7 @@ def meet(monkeypatch: pytest.MonkeyPatch, first: Callable[[], Any], second: Call
             connection.close()
 
     other = threading.Thread(target=beside, daemon=True)
-    work_out = permissions._ends_by_level
+    work_out = projection._ends_by_level
 
     def interrupted(*args: Any) -> Any:
         if not other.ident:
@@ -96,7 +96,7 @@ def meet(monkeypatch: pytest.MonkeyPatch, first: Callable[[], Any], second: Call
             other.join(PATIENCE)
         return work_out(*args)
 
-    monkeypatch.setattr(permissions, "_ends_by_level", interrupted)
+    monkeypatch.setattr(projection, "_ends_by_level", interrupted)
     first()
     assert other.ident, "the first act wrote no permission rows"
     other.join(20)

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from locations.levels import Level
 from locations.models import Access, Location
-from locations.permissions import project_all
+from locations.projection import project_all
 from locations.sorting import search_text, sort_key
 from sharing import bulk, offers
 from sharing.models import BulkJob, Invitation

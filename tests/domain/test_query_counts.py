@@ -53,7 +53,7 @@ def test_a_page_of_locations_takes_one_query(cast: Cast, counted: Counted, rows:
         found = [(site.name, site.address, site.charge_points) for site in page.locations]
     assert len(found) == rows
     with counted(1):
-        searched = Location.objects.visible_to(cast.contractor).matching("site aarhus")
+        searched = Location.objects.found_by(cast.contractor, "site aarhus")
         page = searched.page_by_name(after="site 0~0", size=20)
     assert len(page.locations) == min(rows, 20)
     with counted(1):

@@ -12,7 +12,7 @@ from locations.querysets import Page
 from locations.services import change_location
 from locations.sorting import SORT_KEY_LENGTH, search_text, sort_key
 from tests.cast import Cast, make_location
-from tests.domain.tools import examples, undone
+from tests.domain.tools import examples, matching, undone
 
 IN_ORDER = [
     "2 Havnevej",
@@ -177,7 +177,7 @@ def test_numbers_in_names_sort_by_value(numbers: list[int]) -> None:
 def test_search_finds_every_word_in_name_and_address(query: str, found: set[str]) -> None:
     """Lower-cased and without accents; characters that mean something to LIKE mean themselves."""
     make_sites(["Nørrebro 1", "Ærø havn", "100 % sol", "a_b"])
-    assert {site.name for site in Location.objects.all().matching(query)} == found
+    assert {site.name for site in matching(Location.objects.all(), query)} == found
 
 
 # The page takes NUL out before it asks; PostgreSQL could not be asked for it.
@@ -193,8 +193,8 @@ def test_a_name_is_found_by_itself(db: None, words: list[str]) -> None:
     name = " ".join(words)[:100]
     with undone():
         make_sites([name, "Bait 1"])
-        assert name in {site.name for site in Location.objects.all().matching(name)}
-        list(Location.objects.all().matching(" ".join(words)))
+        assert name in {site.name for site in matching(Location.objects.all(), name)}
+        list(matching(Location.objects.all(), " ".join(words)))
 
 
 @pytest.mark.django_db

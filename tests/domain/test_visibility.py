@@ -17,14 +17,15 @@ from hypothesis import strategies as st
 
 from locations.levels import Level
 from locations.models import Access, Location, LocationGroupPermission, LocationUserPermission
-from locations.permissions import LocationPermissionBackend, level_of, project
+from locations.permissions import LocationPermissionBackend, level_of
+from locations.projection import project
 from locations.services import archive_location, change_location, give_access, restore_location
 from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation
 from portal.models import Throttle, User
 from sharing import acceptance, handing_out, removal, services
 from tests.cast import MEMBER, Cast, accept, invite, make_location, make_owner, make_person, share
-from tests.domain.tools import examples, in_days, projected, projection, undone
+from tests.domain.tools import examples, in_days, matching, projected, projection, undone
 
 VIEW, CONFIGURE, MANAGE = Level
 TABLES = (LocationUserPermission, LocationGroupPermission)
@@ -466,7 +467,9 @@ def pages_are_the_whole_list(person: Any, size: int = 2) -> None:
     searched, it is what of that is `matching`."""
     for archived, query in [(False, ""), (True, ""), (False, "a 8000"), (False, "e")]:
         seen = Location.objects.visible_to(person).filter(archived_at__isnull=not archived)
-        whole = list(seen.matching(query).order_by("sort_name", "pk"))
+        whole = list(matching(seen, query).order_by("sort_name", "pk"))
+        found = Location.objects.found_by(person, query).filter(archived_at__isnull=not archived)
+        assert set(found) == set(whole)
         wanted: dict[str, Any] = {"archived": archived, "query": query}
         assert len(Location.objects.first_visible(person, **wanted)) == len(whole)
         page = Location.objects.visible_page(person, size=size, **wanted)

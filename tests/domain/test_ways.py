@@ -78,7 +78,7 @@ def test_each_way_shows_exactly_what_comes_by_it(world: Cast) -> None:
         page = Location.objects.visible_page(me, ways=ways)
         assert [location.name for location in page.locations] == sorted(names, key=str.casefold), by
         assert len(Location.objects.first_visible(me, ways=ways)) == len(names)
-        found = Location.objects.visible_to(me, ways=ways).filter(archived_at=None).matching("aarhus")
+        found = Location.objects.found_by(me, "aarhus", ways=ways).filter(archived_at=None)
         assert {location.name for location in found} == names
         archived = Location.objects.visible_page(me, ways=ways, archived=True).locations
         assert [each.name for each in archived] == ([] if by == PERSONALLY else ["put away"])

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 
 from locations.levels import Level
 from locations.models import Access, Location, LocationGroupPermission, LocationUserPermission
+from locations.sorting import words_in
 from portal.errors import Refusal
 from portal.models import OutgoingEmail
 
@@ -123,3 +125,8 @@ def projection(location: Location) -> set[tuple[str, int, str, Any]]:
             if level <= access.level:
                 ends.setdefault((*whose, level.codename), []).append(access.ends_at)
     return {(*key, None if None in found else max(found)) for key, found in ends.items()}
+
+
+def matching(locations: Any, query: str) -> Any:
+    """Those of some locations with every word of `query` in name and address, asked of themselves."""
+    return locations.filter(*[Q(search_text__contains=word) for word in words_in(query)])

@@ -11,7 +11,7 @@ from django.utils import timezone
 from locations import services
 from locations.levels import Level
 from locations.models import Access, ChargePoint, Circuit, LoadBalancer, Location
-from locations.permissions import project
+from locations.projection import project
 from locations.querysets import PAGE_SIZE
 from locations.services import archive_location, change_location, give_access
 from organisations.services import add_member, create_organisation
