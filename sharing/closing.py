@@ -82,11 +82,9 @@ def end_all_of(user: User) -> None:
     for membership in user.memberships.order_by("organisation"):
         end_membership(membership=membership, by=user)
     withdraw_sent_to(user, by=user)
-    left = []
-    for access in held.select_related("location").order_by("location", "pk"):
-        locations.end_access(access=access, by=user, verb=Verb.ACCESS_LEFT)
-        left.append(access.location)
-    handover.pass_on_installing_place(left, by=user)
+    left = list(held.select_related("location", "user"))
+    locations.end_all(accesses=left, party=user, by=user, verb=Verb.ACCESS_LEFT)
+    handover.pass_on_installing_place([access.location for access in left], by=user)
     withdraw_all(list(waiting.with_all().order_by("location", "pk")), user)
     for transfer in transfers.with_all().order_by("location", "pk"):
         transfer_settling.withdraw_pending(transfer, user)

@@ -1,5 +1,7 @@
 """Deleting one's own account: what stands in the way, what ends, what stays, and what others then read."""
 
+from typing import Any
+
 import pytest
 from allauth.account.models import EmailAddress
 
@@ -119,6 +121,22 @@ def test_the_account_is_deleted_once(cast: Cast, nina: User) -> None:
     closing.close_account(user=nina)
     with refused("This account has been deleted."):
         closing.close_account(user=nina)
+
+
+@pytest.mark.parametrize("sites", [1, 20])
+def test_deleting_takes_as_many_statements_whatever_they_had(
+    cast: Cast, django_assert_num_queries: Any, sites: int
+) -> None:
+    for number in range(sites):
+        site = make_location(cast.installer, cast.firm, f"Havnevej {number}")
+        for reason in (Access.Reason.EMAIL, Access.Reason.CODE):
+            give_access(
+                location=site, party=cast.customer, level=Level.VIEW, reason=reason, by=cast.installer
+            )
+    with django_assert_num_queries(36):
+        closing.close_account(user=cast.customer)
+    assert Activity.objects.filter(verb=Verb.ACCESS_LEFT).count() == 2 * sites
+    assert not Location.objects.visible_to(cast.customer).exists()
 
 
 def test_the_last_mail_says_so_and_no_other_is_sent(cast: Cast, nina: User, mailoutbox: list) -> None:  # type: ignore[type-arg]
