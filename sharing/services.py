@@ -167,6 +167,8 @@ def renew(*, invitation: Invitation, by: User) -> Invitation:
 def withdraw(*, invitation: Invitation, by: User) -> bool:
     """Take the invitation back; whether there was anything to take back. Raises Refusal once accepted."""
     lock_for(invitation, by, Viewer.may_withdraw)
+    # It may have been sent again since it was looked at, alone or with others.
+    invitation.refresh_from_db(fields=["nonce", "expires_at", "offer"])
     withdrawn = withdraw_pending(invitation, by)
     now = Invitation.objects.filter(pk=invitation.pk)
     if not withdrawn and now.filter(state=Invitation.State.ACCEPTED).exists():

@@ -12,11 +12,11 @@ from locations.models import Access
 from organisations.services import replace_key
 from portal.models import Activity, Throttle
 from portal.verbs import Verb
-from sharing import acceptance, bulk, handing_out, offers, removal, settling, terms
+from sharing import acceptance, bulk, handing_out, offers, removal, services, settling, terms
 from sharing.bulk_selection import Selection
 from sharing.case import case_of
 from sharing.models import BulkJob, Invitation, Offer
-from tests.cast import Cast, share
+from tests.cast import Cast, invite, share
 from tests.domain.test_many import NEW_ADDRESS, Act, order, outcomes, share_all, sites_of
 from tests.domain.tools import in_days, refused
 
@@ -52,6 +52,16 @@ def test_what_was_sent_in_one_order_ends_in_as_many_statements_as_one(cast: Cast
         assert not Invitation.objects.open().filter(offer=offer).exists()
         assert Offer.objects.get(pk=offer.pk).state == "withdrawn"
     assert costs[0] == costs[1]
+
+
+def test_what_has_come_into_an_envelope_meanwhile_is_withdrawn_with_it(cast: Cast) -> None:
+    """A page from before it was sent again with others must not leave an empty envelope waiting."""
+    (site,) = sites_of(cast, 1)
+    alone = invite(site, cast.installer, cast.contractor, VIEW)
+    offer = share_all(cast, [site], email=cast.contractor.email, level=VIEW)
+    assert services.withdraw(invitation=alone, by=cast.installer)
+    offer.refresh_from_db()
+    assert offer.state == "withdrawn"
 
 
 def test_an_answer_given_meanwhile_is_not_recorded_as_withdrawn(cast: Cast) -> None:

@@ -38,7 +38,7 @@ Mailbox = list[EmailMultiAlternatives]
 Status = OutgoingEmail.Status
 # However many Administrators are told.
 SHARE_WITH_ORGANISATION = 18
-WITHDRAW_FROM_ORGANISATION = 9
+WITHDRAW_FROM_ORGANISATION = 10
 
 
 def queue(key: str = "k", address: str = "a@b.example", **fields: Any) -> OutgoingEmail:
