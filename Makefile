@@ -9,6 +9,7 @@ PORT ?= 8000
 ROUNDS ?= 1000
 PROCESSES ?= 8
 EXAMPLES ?= 5000
+MACHINES := tests/domain/test_share_machine.py tests/organisations/test_machine.py
 RACES := $(wildcard tests/*/test_*races.py)
 IS_311 = -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null
 
@@ -27,10 +28,10 @@ races: $(VENV)/.installed-tests ## Race whatever can meet, 1,000 rounds in 8 pro
 	seq $(PROCESSES) | DATABASE_URL=$$url REDIS_URL= ROUNDS=$(ROUNDS) xargs -P $(PROCESSES) -I % \
 		$(PYTHON) -m pytest -q -m postgres $(RACES)
 
-machine: $(VENV)/.installed-tests ## Live random lives of shares against the model, 5,000 on each database (EXAMPLES=)
-	@DATABASE_URL= REDIS_URL= EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -q tests/domain/test_share_machine.py
+machine: $(VENV)/.installed-tests ## Live random lives of shares and organisations, 5,000 on each database (EXAMPLES=)
+	@DATABASE_URL= REDIS_URL= EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -q $(MACHINES)
 	@DATABASE_URL=$$($(PYTHON) -c 'from tests import parts; print(parts.postgres().where)') REDIS_URL= \
-		EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -q tests/domain/test_share_machine.py
+		EXAMPLES=$(EXAMPLES) $(PYTHON) -m pytest -q $(MACHINES)
 
 bench: $(VENV)/.installed-tests ## Measure reading at 10k and 100k locations into docs/benchmarks.md (SIZE=1m for a million, too)
 	@exec $(PYTHON) -m tests.bench 10k 100k $(filter-out 10k 100k,$(SIZE))

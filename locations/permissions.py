@@ -35,13 +35,12 @@ _LIVE = Q(ends_at__isnull=True) | Q(ends_at__gt=Now())
 _permission_ids: dict[Level, int] = {}
 
 
-def visible_ids(user: User, at_least: Level = Level.VIEW, ways: Ways | None = None) -> QuerySet[Any, Any]:
-    """The ids of the locations on which `user` has `at_least` this level now: the funnel.
+def visible_ids(user: User, at_least: Level = Level.VIEW) -> QuerySet[Any, Any]:
+    """The ids of the locations on which `user` has `at_least` this level now, by any way: the funnel.
 
-    By any way, or by `ways` alone. A UNION, so that it costs in proportion to what the person sees, not to
-    what there is.
+    A UNION, so that it costs in proportion to what the person sees, not to what there is.
     """
-    return _ids_of(_rows_by_way(ways) if ways else _live_rows(user), permission_id=permission_id(at_least))
+    return _ids_of(_live_rows(user), Q(permission_id=permission_id(at_least)))
 
 
 def found_ids(user: User, query: str, ways: Ways | None = None) -> QuerySet[Any, Any]:
@@ -49,7 +48,7 @@ def found_ids(user: User, query: str, ways: Ways | None = None) -> QuerySet[Any,
     `ways` alone; in proportion to what they see, as `visible_ids`.
     """
     rows = _rows_by_way(ways) if ways else _live_rows(user)
-    return _ids_of(rows, _containing(words_in(query)), permission_id=permission_id(Level.VIEW))
+    return _ids_of(rows, Q(permission_id=permission_id(Level.VIEW)) & _containing(words_in(query)))
 
 
 def ids_by_name(
@@ -221,8 +220,8 @@ class LocationPermissionBackend(BaseBackend):
         return level is not None and level >= wanted
 
 
-def _ids_of(rows: list[QuerySet[Any, Any]], *found: Q, **columns: int) -> QuerySet[Any, Any]:
-    ids = [arm.filter(*found, **columns).values("content_object_id") for arm in rows]
+def _ids_of(rows: list[QuerySet[Any, Any]], which: Q) -> QuerySet[Any, Any]:
+    ids = [arm.filter(which).values("content_object_id") for arm in rows]
     return ids[0].union(*ids[1:])
 
 

@@ -46,15 +46,13 @@ class Page(NamedTuple):
 class LocationQuerySet(models.QuerySet[Any]):
     """Locations, as somebody sees them."""
 
-    def visible_to(
-        self, user: User | AnonymousUser, at_least: Level = Level.VIEW, *, ways: "Ways | None" = None
-    ) -> Self:
-        """The locations on which this person has `at_least` this level now, by any way or by `ways` alone."""
+    def visible_to(self, user: User | AnonymousUser, at_least: Level = Level.VIEW) -> Self:
+        """The locations on which this person has `at_least` this level now, by any way."""
         from locations.permissions import visible_ids
 
         if not user.is_active or not isinstance(user, User):
             return self.none()
-        return self.filter(pk__in=visible_ids(user, at_least, ways))
+        return self.filter(pk__in=visible_ids(user, at_least))
 
     def get_visible(self, user: User | AnonymousUser, uuid: UUID, at_least: Level = Level.VIEW) -> "Location":
         """The location with this id and, as `.level`, what this person may do with it; as `.opened_on`, the

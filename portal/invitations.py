@@ -65,10 +65,6 @@ class AbstractInvitationQuerySet(models.QuerySet[Any]):
         """The invitation this digest belongs to, whatever its state."""
         return self.filter(code_digest=digest).with_all()
 
-    def with_code(self, code: str) -> Self:
-        """The invitation that this normalised code belongs to, whatever its state."""
-        return self.with_digest(codes.digest(code, purpose=CODE_PURPOSE))
-
     def with_all(self) -> Self:
         """With what the acceptance page shows."""
         return self.select_related("organisation", "invited_by", "settled_by")

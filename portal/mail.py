@@ -83,8 +83,8 @@ def builds(kind: str) -> Callable[[Builder], Builder]:
 def queue(kind: str, **letter: Any) -> None:
     """Remember one message in the current transaction and nudge a worker once it commits.
 
-    `letter` is what `_row` takes. The same `key` again makes no second message. `details` must be JSON and
-    hold no code, key or token. One statement.
+    `letter`: `key`, `address`, `language`, and if known `recipient`, `about`, `version`; all else is for the
+    builder, and must be JSON and hold no code, key or token. The same `key` again makes no second message.
     """
     queue_all(kind, [letter])
 

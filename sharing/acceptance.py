@@ -52,8 +52,8 @@ class AnsweringShares(Answering):
 
     def as_things_stand(self, invitation: Invitation, user: User) -> Situation:
         """Stopped once the location is archived, or whoever shared it may no longer."""
-        through = access_to_share_by(invitation.invited_by, invitation.location)
-        if invitation.location.archived_at or through is None:
+        through = shared_through(invitation, invitation.location)
+        if through is None:
             return Situation.STOPPED
         return Situation.FINE if parties_to_gain(invitation, user, through) else Situation.HAS_ACCESS
 
@@ -78,10 +78,16 @@ SHARES = AnsweringShares()
 decline, ask_for_new = SHARES.decline, SHARES.ask_for_new
 
 
+def shared_through(invitation: Invitation, location: Location) -> Access | None:
+    """The access by which whoever invited can share its location now; None once they may not, or it is
+    archived."""
+    return None if location.archived_at else access_to_share_by(invitation.invited_by, location)
+
+
 def parties_to_gain(invitation: Invitation, user: User, through: Access) -> list[Party]:
     """For whom this person could accept it and gain something: themselves, or an organisation.
 
-    `through` is the access by which whoever invited can share the location now.
+    `through` is what `shared_through` says.
     """
     if invitation.kind == Kind.PERSON:
         parties: list[Party] = [user]
@@ -111,8 +117,8 @@ def accept(
     party = by if approved else _party(invitation, by, organisation)
     location = locations.lock_location(invitation.location)
     _use_up(invitation, by, nonce)
-    through = access_to_share_by(invitation.invited_by, location)
-    if location.archived_at or through is None:
+    through = shared_through(invitation, location)
+    if through is None:
         raise SHARES.refusal(Situation.STOPPED, invitation)
     if _covering(invitation, party, through):
         raise SHARES.refusal(Situation.HAS_ACCESS, invitation)

@@ -14,7 +14,7 @@ from locations.admin import AccessAdmin, LocationAdmin
 from locations.models import Access, Location
 from portal.admin import SupportAdmin
 from portal.errors import Refusal
-from sharing import bulk_admin, support_search, supporting  # noqa: F401 (they register what they are)
+from sharing import bulk_admin, support_search, supporting  # noqa: F401 (they register themselves)
 from sharing.case import case_of
 from sharing.models import Invitation, Transfer
 from sharing.support_forms import ReasonForm

@@ -41,7 +41,7 @@ class OfferAdmin(SupportAdmin):
 
     @admin.display(description=_("locations"))
     def locations(self, offer: Offer) -> SafeString:
-        """Those in it, and what became of the invitation to each."""
+        """The first hundred in it, and what became of the invitation to each."""
         inside = Invitation.objects.filter(offer=offer).select_related("location").order_by("location")
         return _links(
             "locations_location", [(one.location, one.get_state_display()) for one in inside[:MOST]]
@@ -71,12 +71,12 @@ class BulkJobAdmin(SupportAdmin):
 
     @admin.display(description=_("outcomes"))
     def outcomes(self, job: BulkJob) -> str:
-        """How many have which, and how many are done."""
+        """How many locations have which."""
         rows = job.rows.values_list("outcome").annotate(n=Count("pk")).order_by("outcome")
         return ", ".join(f"{n} {Outcome(outcome).label}" for outcome, n in rows)
 
     @admin.display(description=_("locations"))
     def locations(self, job: BulkJob) -> SafeString:
-        """The first of them, each with its outcome."""
+        """The first hundred, each with its outcome."""
         rows = job.rows.select_related("location").order_by("pk")[:MOST]
         return _links("locations_location", [(row.location, row.get_outcome_display()) for row in rows])

@@ -57,10 +57,11 @@ class Selection:
 
     def locations(self) -> LocationQuerySet:
         """Those meant, as far as this person sees them."""
-        ways = Ways.of(self.user).only(self.by) if self.everything and self.by else None
+        seen: LocationQuerySet
         if not self.everything:
-            seen: LocationQuerySet = Location.objects.visible_to(self.user).filter(pk__in=self.numbers)
+            seen = Location.objects.visible_to(self.user).filter(pk__in=self.numbers)
             return seen
+        ways = Ways.of(self.user).only(self.by) if self.by else None
         seen = Location.objects.found_by(self.user, self.query, ways=ways)
         return seen if self.archived == ANY else seen.filter(archived_at__isnull=self.archived == "")
 

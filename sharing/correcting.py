@@ -30,8 +30,8 @@ def correct_address(*, invitation: Invitation, by: User, email: str) -> Invitati
         invitation.refresh_from_db()
         _refuse_unless_open(invitation)
         location, through = services.lock_to_share(invitation.location, by)
-        level, ends_at = Level(invitation.level), through.gives_until(invitation.access_ends_at)
-        services.refuse_if_person_has_access(email, by, location, level, ends_at)
+        level, ends_at = Level(invitation.level), invitation.access_ends_at
+        services.refuse_if_person_has_access(email, by, through, level, ends_at)
         corrected = Invitation(location=location, kind=Invitation.Kind.PERSON, email=email)
         if Invitation.objects.filter(location=location, kind=corrected.kind, email=email).exists():
             settling.withdraw_pending(invitation, by)

@@ -21,7 +21,7 @@ from portal.models import User
 from portal.words import masked
 from sharing import acceptance, bulk, kinds, offers, taking_over
 from sharing.models import AccessRequest, Invitation, Offer, Transfer
-from sharing.permissions import access_to_share_by, best_access
+from sharing.permissions import best_access
 from sharing.transfer_tab import for_the_next_owner
 
 SHOWN_OF_OFFER = 50
@@ -113,7 +113,7 @@ class LocationPage(InvitationPage):
         }
         if self.situation is Situation.FINE:
             context["held"] = best_access(found.organisation or user, found.location)
-            through = access_to_share_by(found.invited_by, found.location)
+            through = acceptance.shared_through(found, found.location)
             if through:  # else it has just been stopped, which accepting will say
                 # The sharer's own end may have come nearer since they sent it.
                 context["ends_at"] = through.gives_until(found.access_ends_at)

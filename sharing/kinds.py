@@ -7,8 +7,9 @@ from django.db.models import Value
 
 from organisations.acceptance import MEMBER_INVITATIONS
 from organisations.models import MemberInvitation
+from portal import codes
 from portal.answering import Answering, Holder, Situation
-from portal.invitations import AbstractInvitation
+from portal.invitations import CODE_PURPOSE, AbstractInvitation
 from sharing.acceptance import SHARES
 from sharing.models import Invitation, Offer, Transfer
 from sharing.offers import OFFERS
@@ -39,6 +40,11 @@ def with_digest(digest: str) -> AbstractInvitation | None:
     """
     found = [invitation for kind in KINDS for invitation in kind.objects.with_digest(digest)]
     return found[0] if len(found) == 1 else None
+
+
+def with_code(code: str) -> AbstractInvitation | None:
+    """The same for a normalised code."""
+    return with_digest(codes.digest(code, purpose=CODE_PURPOSE))
 
 
 def with_uuid(uuid: UUID) -> Any:

@@ -23,6 +23,7 @@ from sharing.models import AccessRequest, Invitation
 # What waits is answered, not paged through; somebody with more starts with these.
 SHOWN_WAITING = 50
 SENT_PAGE_SIZE = 30
+_KINDS = list(KINDS)
 _OLDEST = ("invited_at", "uuid")
 _NEWEST = ("-invited_at", "-uuid")
 # What their e-mails are called in the outbox.
@@ -48,7 +49,7 @@ class Mine:
 
 
 class _Found(NamedTuple):
-    """An invitation of any kind that is to be listed, in the order in which it is."""
+    """An invitation of any kind that is to be listed, in the order in which it is; `kind` as in `_KINDS`."""
 
     invited_at: datetime
     uuid: UUID
@@ -83,12 +84,12 @@ _COUNTED = Prepared(_count_waiting)
 
 def waiting_for(user: User, limit: int, kinds: Iterable[type[AbstractInvitation]]) -> list[Any]:
     """The newest that wait for this person, or an organisation they administer. One query for each kind."""
-    found = [one for kind in kinds for one in _waiting(kind, user).with_all().order_by(*_NEWEST)[:limit]]
+    found = [one for kind in kinds for one in kind.objects.waiting_for(user).on_their_own()[:limit]]
     return sorted(found, key=lambda one: (one.invited_at, one.uuid), reverse=True)[:limit]
 
 
 def page_of(user: User, *, after: str = "", before: str = "") -> Mine:
-    """What waits for this person, and what they have sent and nobody has answered, each with `.undelivered`.
+    """What waits for this person; and what they have sent and nobody has answered, that with `.undelivered`.
 
     Across all locations and organisations. Two queries to find it, one for each kind there is something of,
     and one for the e-mails.
@@ -96,9 +97,9 @@ def page_of(user: User, *, after: str = "", before: str = "") -> Mine:
 
     def fetch(cursor: Any, backwards: bool, limit: int) -> list[_Found]:
         past = beyond(cursor, not backwards, key="invited_at", pk="uuid")
-        return _first([_sent(kind, user).filter(past) for kind in KINDS], limit, backwards)
+        return _first([_sent(kind, user).filter(past) for kind in _KINDS], limit, backwards)
 
-    waiting = _first([_waiting(kind, user) for kind in KINDS], SHOWN_WAITING)
+    waiting = _first([_waiting(kind, user) for kind in _KINDS], SHOWN_WAITING)
     around = Around(after, before, SENT_PAGE_SIZE)
     sent, following, previous = page_around(around, fetch=fetch, read=_read, write=_write)
     loaded = _loaded([*waiting, *sent])
@@ -113,7 +114,7 @@ def page_of(user: User, *, after: str = "", before: str = "") -> Mine:
 
 
 def _first(arms: Iterable[QuerySet[Any]], limit: int, backwards: bool = False) -> list[_Found]:
-    """The newest of these, one queryset for each of KINDS; the oldest, `backwards`. One query."""
+    """The newest of these, one queryset for each of _KINDS; the oldest, `backwards`. One query."""
     order = _OLDEST if backwards else _NEWEST
     columns = [
         arm.values_list("invited_at", "uuid", Value(number), "pk")
@@ -135,7 +136,7 @@ def _loaded(found: Iterable[_Found]) -> dict[_Found, Any]:
         of_kind[one.kind].append(one)
     loaded: dict[_Found, Any] = {}
     for number, some in of_kind.items():
-        rows = list(KINDS)[number].objects.with_all().in_bulk([one.pk for one in some])
+        rows = _KINDS[number].objects.with_all().in_bulk([one.pk for one in some])
         # What is not there has gone since it was found.
         loaded |= {one: rows[one.pk] for one in some if one.pk in rows}
     return loaded

@@ -53,10 +53,9 @@ def share_with_person(
     throttle(by, about=str(location.pk), recipient=email)
     with transaction.atomic():
         location, through = lock_to_share(location, by)
-        ends_at = through.gives_until(access_ends_at)
-        refuse_if_person_has_access(email, by, location, level, ends_at)
+        refuse_if_person_has_access(email, by, through, level, access_ends_at)
         invitation = Invitation(location=location, kind=Invitation.Kind.PERSON, email=email)
-        return send(invitation, by, through, level, message, ends_at)
+        return send(invitation, by, through, level, message, access_ends_at)
 
 
 def known_address(text: str) -> str:
@@ -82,7 +81,8 @@ def share_with_organisation(
     Returns the invitation with `.renewed`. Raises Refusal, beside `key` where the key is the cause.
     """
     organisation = find_by_key(key=key, by=by, network=network)
-    check_organisation(organisation, by=by, location=location, level=level, access_ends_at=access_ends_at)
+    through = way_to_share(location, by)
+    check_organisation(organisation, by=by, through=through, level=level, access_ends_at=access_ends_at)
     throttle(by, about=str(location.pk), recipient=str(organisation.pk))
     with transaction.atomic():
         # Locked first (organisation, location, invitation, access): the key may just be being replaced.
@@ -90,24 +90,26 @@ def share_with_organisation(
         if organisation.key_digest != found.key_digest:
             raise Refusal(UNKNOWN_KEY, field="key")
         location, through = lock_to_share(location, by)
-        ends_at = through.gives_until(access_ends_at)
-        check_organisation(organisation, by=by, location=location, level=level, access_ends_at=ends_at)
+        check_organisation(organisation, by=by, through=through, level=level, access_ends_at=access_ends_at)
         invitation = Invitation(
             location=location, kind=Invitation.Kind.ORGANISATION, organisation=organisation
         )
-        return send(invitation, by, through, level, message, ends_at)
+        return send(invitation, by, through, level, message, access_ends_at)
 
 
 def check_organisation(
     organisation: Organisation,
     *,
     by: User,
-    location: Location,
+    through: Access,
     level: Level,
     access_ends_at: datetime | None = None,
 ) -> None:
-    """Raises Refusal, beside `key`, where the organisation cannot be invited to this location."""
-    covering = covering_access(organisation, location, level=level, ends_at=access_ends_at)
+    """Raises Refusal, beside `key`, where the organisation cannot be invited to the location of `through`, by
+    which `by` shares it: what would end sooner than asked for is what it may have already.
+    """
+    ends_at = through.gives_until(access_ends_at)
+    covering = covering_access(organisation, through.location, level=level, ends_at=ends_at)
     if covering and organisation.memberships.filter(user=by).exists():
         raise Refusal(_("That is your own organisation. All its members already have access."), field="key")
     if covering:
@@ -153,13 +155,8 @@ def renew(*, invitation: Invitation, by: User) -> Invitation:
             # A page from before the withdrawal must not undo it; inviting anew is a decision of its own.
             raise Refusal(WITHDRAWN_MEANWHILE)
         location, through = lock_to_share(location, by)
-        level, ends_at = Level(invitation.level), through.gives_until(invitation.access_ends_at)
-        if invitation.organisation:
-            check_organisation(
-                invitation.organisation, by=by, location=location, level=level, access_ends_at=ends_at
-            )
-        else:
-            refuse_if_person_has_access(invitation.email, by, location, level, ends_at)
+        level, ends_at = Level(invitation.level), invitation.access_ends_at
+        refuse_if_they_have_access(invitation, by, through)
         return send(invitation, by, through, level, invitation.message, ends_at)
 
 
@@ -240,12 +237,18 @@ def fill(
 def lock_to_share(location: Location, by: User) -> tuple[Location, Access]:
     """The locked location and the access `by` shares it through. Raises Refusal when they may not."""
     location = locations.lock_location(location)
+    return location, way_to_share(location, by)
+
+
+def way_to_share(location: Location, by: User) -> Access:
+    """The access `by` shares the location through now. Raises Refusal when they may not."""
     if location.archived_at:
         raise Refusal(LOCATION_ARCHIVED)
     through = access_to_share_by(by, location)
     if through is None:
         raise Refusal(MAY_NOT_SHARE)
-    return location, through
+    through.location = location
+    return through
 
 
 def lock_for(invitation: Invitation, by: User, rule: Callable[[Viewer, Invitation], bool]) -> Location:
@@ -262,16 +265,30 @@ def refuse_own_address(email: str, by: User) -> None:
         raise Refusal(_("That is your own address."), field="email")
 
 
+def refuse_if_they_have_access(invitation: Invitation, by: User, through: Access) -> None:
+    """Where it is to be sent again on its terms. Raises Refusal as inviting anew does."""
+    level, ends_at = Level(invitation.level), invitation.access_ends_at
+    if invitation.organisation:
+        check_organisation(
+            invitation.organisation, by=by, through=through, level=level, access_ends_at=ends_at
+        )
+    else:
+        refuse_if_person_has_access(invitation.email, by, through, level, ends_at)
+
+
 def refuse_if_person_has_access(
-    email: str, by: User, location: Location, level: Level, access_ends_at: datetime | None
+    email: str, by: User, through: Access, level: Level, access_ends_at: datetime | None
 ) -> None:
-    """Says so only of people whose access the sharer can see under this very address.
+    """Where the person has as much already as could be given by `through`.
+
+    Says so only of people whose access the sharer can see under this very address.
 
     That is: given to them personally, or to an organisation of the sharer's own. Of another organisation's
     people, and of further addresses, nothing is told, not even whether there is an account.
     """
-    rows = what_the_sharer_knows_of(email, by).filter(location=location, level__gte=level)
-    covering = next((access for access in rows if access.lasts_as_long_as(access_ends_at)), None)
+    rows = what_the_sharer_knows_of(email, by).filter(location=through.location_id, level__gte=level)
+    ends_at = through.gives_until(access_ends_at)
+    covering = next((access for access in rows if access.lasts_as_long_as(ends_at)), None)
     if covering:
         raise Refusal(_("{person} already has access.").format(person=email), field="email", access=covering)
 

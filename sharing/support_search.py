@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 
 from portal import codes, limits
 from portal.errors import Refusal
-from portal.invitations import CODE_PURPOSE
 from portal.support import MOST_OF_A_KIND, Found, Search, finds
 from sharing import kinds
 from sharing.models import Offer
@@ -34,7 +33,7 @@ def find_by_code(search: Search) -> Iterator[Found]:
     tried = (limits.WRONG_CODE_BY_ACCOUNT, search.by.pk), (limits.WRONG_CODE_BY_ADDRESS, search.network)
     if any(limits.is_spent(limit, who) for limit, who in tried):
         raise Refusal(_("There were too many wrong codes. Go on in a few minutes."))
-    found = kinds.with_digest(codes.digest(code, purpose=CODE_PURPOSE))
+    found = kinds.with_code(code)
     if found:
         yield _found(found)
     else:
@@ -44,17 +43,13 @@ def find_by_code(search: Search) -> Iterator[Found]:
 
 def _found(invitation: Any) -> Found:
     """The page of what it is about: a location, an organisation, or the invitation to many itself."""
+    location = getattr(invitation, "location", None)
     if isinstance(invitation, Offer):
-        name, thing, page = str(invitation), invitation, "sharing_offer"
-    elif getattr(invitation, "location", None):
-        name, thing, page = str(invitation.location), invitation.location, "locations_location"
+        thing, page = invitation, "sharing_offer"
+    elif location:
+        thing, page = location, "locations_location"
     else:
-        name, thing, page = (
-            str(invitation.organisation),
-            invitation.organisation,
-            "organisations_organisation",
-        )
-    recipient = getattr(invitation, "recipient", invitation.email)
-    more = f"{recipient} · {invitation.get_state_display()}"
-    kind = capfirst(invitation._meta.verbose_name)
-    return Found(kind, name, more, reverse(f"admin:{page}_change", args=[thing.pk]))
+        thing, page = invitation.organisation, "organisations_organisation"
+    more = f"{invitation.recipient} · {invitation.get_state_display()}"
+    url = reverse(f"admin:{page}_change", args=[thing.pk])
+    return Found(capfirst(invitation._meta.verbose_name), str(thing), more, url)

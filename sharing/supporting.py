@@ -78,7 +78,7 @@ def _send_again(invitation: Invitation, by: User, because: str) -> Invitation:
         raise Refusal(WITHDRAWN_MEANWHILE)
     if invitation.state not in (Invitation.State.PENDING, Invitation.State.EXPIRED):
         raise Refusal(_("Nothing is waiting for an answer here any more."))
-    sender, level = invitation.invited_by, Level(invitation.level)
+    sender = invitation.invited_by
     try:
         location, through = services.lock_to_share(location, sender)
     except Refusal:
@@ -87,13 +87,8 @@ def _send_again(invitation: Invitation, by: User, because: str) -> Invitation:
                 person=sender
             )
         ) from None
-    ends_at = through.gives_until(invitation.access_ends_at)
-    if invitation.organisation:
-        services.check_organisation(
-            invitation.organisation, by=sender, location=location, level=level, access_ends_at=ends_at
-        )
-    else:
-        services.refuse_if_person_has_access(invitation.email, sender, location, level, ends_at)
+    services.refuse_if_they_have_access(invitation, sender, through)
+    level, ends_at = Level(invitation.level), invitation.access_ends_at
     services.fill(invitation, sender, through, level, invitation.message, ends_at)
     invitation.save()
     record_invitation(Verb.INVITED_AGAIN, invitation, by, because=because)

@@ -70,7 +70,8 @@ def _invite_organisation(request: HttpRequest, location: Location, form: InviteF
     key, network = form.cleaned_data["key"], client_network(request)
     organisation = find_by_key(key=key, by=request.user, network=network)
     if request.POST.get("confirmed") != str(organisation.uuid):
-        services.check_organisation(organisation, by=request.user, location=location, **form.terms)
+        through = services.way_to_share(location, request.user)
+        services.check_organisation(organisation, by=request.user, through=through, **form.terms)
         return _invite_page(request, location, form, organisation=organisation)
     invitation = services.share_with_organisation(
         location=location,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
 from guardian.backends import ObjectPermissionBackend
 from guardian.shortcuts import get_objects_for_user, get_users_with_perms
 
@@ -21,6 +20,7 @@ from organisations.models import Membership
 from portal.paging import beyond
 from sharing.permissions import Viewer
 from tests.bench.sample import Sample
+from tests.domain.tools import matching
 
 ROWS = PAGE_SIZE + 1
 Act = Callable[[Sample], Any]
@@ -108,9 +108,7 @@ def _search(name: str, words: str) -> Question:
         return [one.pk for one in Location.objects.visible_page(sample.user, query=words).locations]
 
     def guardian(sample: Sample) -> list[int]:
-        return _first_rows(
-            _guardian(sample).filter(*(Q(search_text__contains=word) for word in words.split()))
-        )
+        return _first_rows(matching(_guardian(sample), words))
 
     def lower(sample: Sample) -> tuple[str, list[Any]]:
         having = " AND a.search_text LIKE %s" * len(words.split())

@@ -96,7 +96,7 @@ SHARE, SHARE_AGAIN, ACCEPT, TERMS, END = 14, 14, 16, 16, 13
 
 @pytest.mark.heavy
 def test_a_thousand_locations(cast: Cast) -> None:
-    """The figure of docs/bulk.md: run it with `-s`."""
+    """The figure of docs/decisions/0006-many-at-once.md: run it with `-s`."""
     found = many(cast, 1000)
     job = BulkJob(by=cast.installer, act="share", email=NEW_ADDRESS, level=Level.MANAGE, language="da")
     begun = time.perf_counter()

@@ -21,7 +21,7 @@ from portal.answering import Situation
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import acceptance, handing_out, reminders, removal, services, settling, terms
+from sharing import acceptance, handing_out, kinds, reminders, removal, services, settling, terms
 from sharing.correcting import correct_address
 from sharing.models import Acceptance, Invitation
 from tests.cast import Cast, invite, make_cast, make_location, make_person, share
@@ -362,7 +362,7 @@ def test_two_invitations_to_one_new_address_at_once_are_one(people: Cast) -> Non
         assert lost == []
         assert sorted(each.renewed for each in won) == [False, True, True, True]
         invitation = Invitation.objects.get(location=location)
-        assert Invitation.objects.with_code(invitation.code).exists()
+        assert kinds.with_code(invitation.code) == invitation
         sent = OutgoingEmail.objects.filter(about=invitation.uuid)
         assert (sent.count(), sent.filter(version=invitation.nonce).count()) == (4, 1)
 

@@ -14,10 +14,13 @@ from locations.models import Access, Location
 from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation, find_by_key
 from portal import codes, limits
+from portal.answering import Holder, Situation
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import acceptance, handing_out, removal, services, settling, terms
+from sharing import acceptance, handing_out, kinds, removal, services, settling, supporting, terms
+from sharing.correcting import correct_address
 from sharing.forms import InviteForm
+from sharing.kinds import situation_of
 from sharing.models import Invitation
 from sharing.permissions import Viewer
 from tests.cast import (
@@ -31,6 +34,7 @@ from tests.cast import (
     make_person,
     share,
 )
+from tests.domain.test_many import Act, order, outcomes, share_all
 from tests.domain.tools import in_days, live, mails, refused, state_of_everything
 
 VIEW, CONFIGURE, MANAGE = Level
@@ -88,7 +92,7 @@ def test_inviting_a_person_says_what_was_offered(cast: Cast) -> None:
 
 def test_a_code_is_found_by_its_digest_and_is_not_in_the_row(cast: Cast) -> None:
     made = invite(cast.site, cast.installer, cast.contractor)
-    assert Invitation.objects.with_code(made.code).get() == made
+    assert kinds.with_code(made.code) == made
     assert made.code not in str(Invitation.objects.filter(pk=made.pk).values().get())
 
 
@@ -133,6 +137,32 @@ def test_nobody_is_invited_to_what_a_sharer_with_an_end_cannot_give(cast: Cast) 
                 access_ends_at=ends_at,
             )
     assert not Invitation.objects.open().exists()
+
+
+def test_nothing_is_sent_again_that_a_sharer_with_an_end_cannot_give(cast: Cast) -> None:
+    """Sent for good; then the sharer's own access got an end, until which the recipients have as much."""
+    until = in_days(3)
+    share(cast.site, cast.installer, cast.contractor)
+    waiting = invite(cast.site, cast.contractor, cast.customer)
+    wrong = services.share_with_person(
+        location=cast.site, by=cast.contractor, email="wrong@test.example", level=MANAGE
+    )
+    offer = share_all(cast, [cast.site], by=cast.contractor, email=cast.stranger.email)
+    for person in (cast.customer, cast.stranger):
+        share(cast.site, cast.installer, person, access_ends_at=until)
+    holder = Holder(cast.stranger)
+    assert situation_of(offer, holder) is Situation.FINE
+    Access.objects.filter(user=cast.contractor).update(ends_at=until)
+    assert situation_of(offer, holder) is Situation.HAS_ACCESS
+    email = cast.customer.email
+    with refused("already has access", field="email"):
+        services.renew(invitation=waiting, by=cast.contractor)
+    with refused("already has access", field="email"):
+        correct_address(invitation=wrong, by=cast.contractor, email=email)
+    with refused("already has access", field="email"):
+        supporting.resend(invitation=waiting, by=cast.support, because="Asked for")
+    job = order(cast, Act.SHARE, [cast.site], by=cast.contractor, email=email)
+    assert set(outcomes(job).values()) == {"has_access"}
 
 
 def test_a_second_address_of_somebody_who_has_access_tells_nothing(cast: Cast) -> None:
@@ -416,7 +446,7 @@ def test_who_was_invited_before_is_invited_in_the_same_row(
     assert (again.state, again.uses, again.settled_at, again.settled_by) == ("pending", 0, None, None)
     assert again.nonce != old_nonce
     assert again.code != old_code
-    assert not Invitation.objects.with_code(old_code).exists()
+    assert kinds.with_code(old_code) is None
     assert again.is_live()
     assert again.expires_at - again.invited_at == timedelta(days=7)
     assert again.level == (VIEW if how == "invite" else MANAGE)

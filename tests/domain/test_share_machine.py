@@ -6,7 +6,6 @@ permission rows are those of the Access rows; and the record explains every diff
     EXAMPLES=5000 python -m pytest tests/domain/test_share_machine.py      (or: make machine EXAMPLES=5000)
 """
 
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -17,7 +16,6 @@ import pytest
 from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -41,15 +39,12 @@ from sharing.permissions import Viewer
 from tests.cast import ADMINISTRATOR, MEMBER, make_location, make_person
 from tests.domain import share_model
 from tests.domain.share_model import DAY, NEVER, Offer, Way, World
-from tests.domain.tools import projected, projection, undone
+from tests.domain.tools import lives, projected, projection, undone
 from tests.organisations.tools import membership
 from tests.web.pages import main_of, signed_in
 
 pytestmark = pytest.mark.heavy
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "200"))
-# As many steps as a minute has room for; by hand more.
-STEPS = 20 if "EXAMPLES" in os.environ else 8
 # Pages are slow: after each fourth step somebody looks at one of theirs; what pages ask, after each.
 PAGES_EVERY = 4
 
@@ -622,15 +617,6 @@ def stage(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_whatever_becomes_of_shares_model_pages_tables_and_record_agree() -> None:
     run_state_machine_as_test(
         Shares,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            # At every landing the same lives; by hand others each time.
-            derandomize="EXAMPLES" not in os.environ,
-            deadline=None,
-            # What is found is shown as it was found: to make it smaller takes minutes.
-            phases=[Phase.generate],
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
+        # As many steps as a minute has room for; by hand more.
+        settings=lives(200, steps=8, steps_by_hand=20),
     )

@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from locations.levels import Level
 from locations.models import Access, Location, LocationGroupPermission, LocationUserPermission
@@ -22,6 +22,22 @@ from portal.models import OutgoingEmail
 def rounds_of(usual: int) -> int:
     """How often a race is run: ROUNDS times by hand (`make races`), and as usual otherwise."""
     return int(os.environ.get("ROUNDS") or usual)
+
+
+def lives(usual: int, *, steps: int, steps_by_hand: int) -> settings:
+    """Random lives of a state machine: the same in every run, and EXAMPLES others each time by hand
+    (`make machine`)."""
+    by_hand = "EXAMPLES" in os.environ
+    return settings(
+        max_examples=int(os.environ.get("EXAMPLES", usual)),
+        stateful_step_count=steps_by_hand if by_hand else steps,
+        derandomize=not by_hand,
+        deadline=None,
+        # What is found is shown as it was found: to make it smaller takes minutes.
+        phases=[Phase.generate],
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 def examples(count: int) -> settings:

@@ -2,17 +2,15 @@
 
 After every step: at least one Administrator, group equals members, everybody sees exactly what they should.
 
-    EXAMPLES=200 python -m pytest tests/organisations/test_machine.py
+    EXAMPLES=200 python -m pytest tests/organisations/test_machine.py      (or: make machine EXAMPLES=200)
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -35,7 +33,7 @@ from sharing import acceptance
 from sharing import services as sharing
 from sharing.models import Invitation
 from tests.cast import ADMINISTRATOR, MEMBER, make_location, make_person
-from tests.domain.tools import undone
+from tests.domain.tools import lives, undone
 from tests.organisations.tools import assert_sound, forget_throttles, membership
 
 pytestmark = pytest.mark.heavy
@@ -407,13 +405,5 @@ def test_whatever_people_do_everybody_sees_exactly_what_they_should() -> None:
     """Nobody sees a location they should not, and nobody lacks one they should see."""
     run_state_machine_as_test(
         People,
-        settings=settings(
-            max_examples=int(os.environ.get("EXAMPLES", "12")),
-            # The same lives at every landing, others each time by hand.
-            derandomize="EXAMPLES" not in os.environ,
-            stateful_step_count=30,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
+        settings=lives(12, steps=30, steps_by_hand=30),
     )

@@ -17,9 +17,11 @@ from locations.services import archive_location
 from organisations.services import create_organisation
 from portal import codes
 from portal.models import Throttle, User
+from portal.words import last_day
 from sharing import acceptance, removal, services, settling
 from sharing.models import Invitation
 from tests.cast import Cast, accept, invite, make_location, make_person, share
+from tests.domain.tools import in_days
 from tests.web.pages import (
     PASSWORD,
     Scene,
@@ -271,6 +273,17 @@ def test_a_higher_level_is_offered_as_a_change(cast: Cast) -> None:
     assert "Access now View – it stays; the higher level counts You can Manage" in page
     answer(client, invitation)
     assert client.get(reverse("sharing:invite", args=[cast.site.uuid])).status_code == 200
+
+
+def test_the_end_is_the_one_it_would_have_now(cast: Cast) -> None:
+    """The sharer's own came nearer since they sent it."""
+    invitation = invite(cast.site, cast.installer, cast.contractor, access_ends_at=in_days(300))
+    client = signed_in(cast.contractor)
+    before = text_of(page_of(client, invitation))
+    assert f"Access until {last_day(invitation.access_ends_at)}" in before
+    Access.objects.filter(location=cast.site, reason="installed").update(ends_at=in_days(30))
+    after = text_of(page_of(client, invitation))
+    assert f"Access until {last_day(in_days(30))}" in after
 
 
 def test_expired(cast: Cast) -> None:

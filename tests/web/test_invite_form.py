@@ -1,7 +1,7 @@
 """ "Invite partner": three ways on one form; errors beside the field, nothing typed is lost (ux.md)."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.http import HttpResponse
@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from locations.levels import Level
+from locations.models import Access
 from organisations.models import Membership
 from portal import codes
 from portal.models import Activity, OutgoingEmail, Throttle
@@ -16,6 +17,7 @@ from portal.verbs import Verb
 from sharing import services
 from sharing.models import Invitation
 from tests.cast import Cast, accept, make_owner, share
+from tests.domain.tools import in_days
 from tests.web.pages import (
     Scene,
     grouped,
@@ -174,26 +176,40 @@ def test_what_was_confirmed_is_the_organisation_of_this_key(cast: Cast) -> None:
         ("closed", "does not take shared locations"),
         ("empty", "has no Administrator at the moment"),
         ("has", "already has access"),
+        ("has for as long", "already has access"),
     ],
 )
 def test_errors_of_a_key(cast: Cast, key: str, says: str) -> None:
     """Beside the field, with what was typed, and nothing sent."""
     typed_key = {"wrong": wrong_key(), "own": cast.firm.key}.get(key, key)
-    if key in ("closed", "empty", "has"):
+    if key in ("closed", "empty", "has", "has for as long"):
         typed_key = cast.operators.key
     if key == "closed":
         type(cast.operators).objects.filter(pk=cast.operators.pk).update(accepts_shares=False)
     if key == "empty":
         Membership.objects.filter(organisation=cast.operators).update(role="member")
     if key == "has":
-        invitation = services.share_with_organisation(
-            location=cast.site, by=cast.installer, key=typed_key, network="t", level=Level.MANAGE
-        )
-        accept(invitation, cast.operator)
+        accept(by_key(cast, typed_key), cast.operator)
+    if key == "has for as long":
+        # As whoever shares has it: this is told before anything is to be confirmed.
+        until = in_days(3)
+        accept(by_key(cast, typed_key, until), cast.operator)
+        Access.objects.filter(location=cast.site, reason="installed").update(ends_at=until)
     page = post(cast, kind="organisation", key=typed_key)
     assert page.status_code == 422 and says in error_beside(page, "key")
     assert typed(page, "key") == typed_key
     assert not Invitation.objects.filter(state="pending").exists()
+
+
+def by_key(cast: Cast, key: str, until: datetime | None = None) -> Invitation:
+    return services.share_with_organisation(
+        location=cast.site,
+        by=cast.installer,
+        key=key,
+        network="t",
+        level=Level.MANAGE,
+        access_ends_at=until,
+    )
 
 
 def test_wrong_keys_are_throttled_and_right_ones_are_not_counted(cast: Cast) -> None:
