@@ -185,6 +185,10 @@ class AbstractInvitation(models.Model):
         self.nonce = codes.new_nonce()
         self.code_digest = codes.digest(self.code, purpose=CODE_PURPOSE)
 
+    def answer_before(self, ends_at: datetime | None) -> datetime:
+        """When it can be accepted no longer, where what it offers ends at `ends_at` (None: never)."""
+        return min(self.expires_at, ends_at or self.expires_at)
+
     def right_now(self, nonce: str) -> models.QuerySet[Any]:
         """This renewal of it, unanswered and in time as the database sees it: one row, or none.
 
@@ -230,8 +234,18 @@ def settle_due(invitations: AbstractInvitationQuerySet, expire: Callable[[Any], 
 
 def throttle(by: User, *, about: str, recipient: str) -> None:
     """Count an invitation of this recipient to what `about` names. Raises Refusal where it is too many."""
+    throttle_sender(by)
+    throttle_recipient(by, about=about, recipient=recipient)
+
+
+def throttle_sender(by: User) -> None:
+    """Count a try to invite, before its transaction: one that is refused stays counted. Raises Refusal."""
     if not limits.count(limits.INVITATIONS_BY_ACCOUNT, by.pk):
         raise Refusal(_("You have sent very many invitations. Go on in an hour."))
+
+
+def throttle_recipient(by: User, *, about: str, recipient: str) -> None:
+    """Count what one recipient is sent; in its transaction, only what is really sent. Raises Refusal."""
     within = limits.count(limits.MAIL_TO_ONE_RECIPIENT, f"{by.pk}/{about}/{recipient}")
     if "@" in recipient:  # an organisation is shared with by many
         within &= limits.count(limits.MAIL_TO_ONE_PERSON, f"{by.pk}/{recipient}")

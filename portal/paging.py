@@ -4,11 +4,14 @@ A page costs the same wherever it stands, and a row that comes or goes meanwhile
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from django.db.models import Q
 
 Row = TypeVar("Row")
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(microseconds=1)
 Cursor = tuple[Any, int]
 
 
@@ -53,6 +56,18 @@ def beyond(cursor: Cursor | None, descending: bool, *, key: str, pk: str = "pk")
     value, number = cursor
     up_to, past = ("lte", "lt") if descending else ("gte", "gt")
     return Q((f"{key}__{up_to}", value)) & (Q((f"{key}__{past}", value)) | Q((f"{pk}__{past}", number)))
+
+
+def ticks_of(moment: datetime) -> int:
+    """A moment as it stands in a cursor: microseconds since 1970."""
+    return (moment - _START) // _TICK
+
+
+def moment_of(text: str) -> datetime | None:
+    """The moment in a cursor, or None where it is none."""
+    ticks = cursor_number(text)
+    # Seventeen digits of microseconds end in the year 5138, which a date can still be.
+    return None if ticks is None or ticks >= 10**17 else _START + ticks * _TICK
 
 
 def cursor_number(text: str) -> int | None:

@@ -1,20 +1,17 @@
 """The questions that are asked about the record, and how words are looked for in text."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from portal.paging import Around, Cursor, beyond, cursor_number, page_around
+from portal.paging import Around, Cursor, beyond, cursor_number, moment_of, page_around, ticks_of
 
 if TYPE_CHECKING:
     from portal.models import Activity
-
-_START = datetime(1970, 1, 1, tzinfo=UTC)
-_TICK = timedelta(microseconds=1)
 
 
 class ActivityPage(NamedTuple):
@@ -91,10 +88,9 @@ def _midnight(day: date) -> datetime:
 
 
 def _read(text: str) -> Cursor | None:
-    ticks, pk = (cursor_number(part) for part in text.partition("~")[::2])
-    # Seventeen digits of microseconds end in the year 5138, which a date can still be.
-    return None if ticks is None or pk is None or ticks >= 10**17 else (_START + ticks * _TICK, pk)
+    moment, pk = moment_of(text.partition("~")[0]), cursor_number(text.partition("~")[2])
+    return None if moment is None or pk is None else (moment, pk)
 
 
 def _write(entry: "Activity") -> str:
-    return f"{(entry.at - _START) // _TICK}~{entry.pk}"
+    return f"{ticks_of(entry.at)}~{entry.pk}"

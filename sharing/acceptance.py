@@ -22,7 +22,7 @@ from portal.models import User
 from portal.verbs import Verb
 from sharing import emails
 from sharing.models import Acceptance, Invitation
-from sharing.permissions import access_to_share_by, covering_access
+from sharing.permissions import covering_access, shared_through
 from sharing.record import record_invitation
 
 State = Invitation.State
@@ -76,12 +76,6 @@ class AnsweringShares(Answering):
 
 SHARES = AnsweringShares()
 decline, ask_for_new = SHARES.decline, SHARES.ask_for_new
-
-
-def shared_through(invitation: Invitation, location: Location) -> Access | None:
-    """The access by which whoever invited can share its location now; None once they may not, or it is
-    archived."""
-    return None if location.archived_at else access_to_share_by(invitation.invited_by, location)
 
 
 def parties_to_gain(invitation: Invitation, user: User, through: Access) -> list[Party]:

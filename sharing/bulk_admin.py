@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Count
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portal.admin import SupportAdmin
 from portal.models import OutgoingEmail
-from sharing.bulk_outcomes import Outcome
+from sharing.bulk import Tally
 from sharing.models import BulkJob, Invitation, Offer
 
 MOST = 100
@@ -28,7 +28,7 @@ def _links(page: str, things: Iterable[tuple[Any, str]]) -> SafeString:
 class OfferAdmin(SupportAdmin):
     """Found by address or organisation. Not by code: a search stands in the address of the page."""
 
-    list_display = ("recipient", "size", "level", "state", "invited_by", "invited_at", "expires_at")
+    list_display = ("to_whom", "size", "level", "state", "invited_by", "invited_at")
     list_filter = ("state",)
     list_select_related = ("organisation", "invited_by")
     search_fields = ("email", "organisation__name", "invited_by__email")
@@ -39,7 +39,12 @@ class OfferAdmin(SupportAdmin):
     readonly_fields = ("locations", "emails")
     ordering = ("-invited_at",)
 
-    @admin.display(description=_("locations"))
+    @admin.display(description=_("to whom"))
+    def to_whom(self, offer: Offer) -> str:
+        """The address, or the organisation."""
+        return offer.recipient
+
+    @admin.display(description=_("which locations"))
     def locations(self, offer: Offer) -> SafeString:
         """The first hundred in it, and what became of the invitation to each."""
         inside = Invitation.objects.filter(offer=offer).select_related("location").order_by("location")
@@ -58,7 +63,7 @@ class OfferAdmin(SupportAdmin):
 class BulkJobAdmin(SupportAdmin):
     """Found by whoever ordered it, or whom it is about."""
 
-    list_display = ("act", "recipient", "state", "by", "created_at", "finished_at")
+    list_display = ("act", "to_whom", "state", "by", "created_at", "finished_at")
     list_filter = ("act", "state")
     list_select_related = ("by", "user", "organisation")
     search_fields = ("by__email", "email", "user__email", "organisation__name")
@@ -69,13 +74,19 @@ class BulkJobAdmin(SupportAdmin):
     readonly_fields = ("outcomes", "locations")
     ordering = ("-created_at",)
 
+    @admin.display(description=_("to whom"))
+    def to_whom(self, job: BulkJob) -> str:
+        """The address, the person or the organisation it is about."""
+        return job.recipient
+
     @admin.display(description=_("outcomes"))
     def outcomes(self, job: BulkJob) -> str:
-        """How many locations have which."""
-        rows = job.rows.values_list("outcome").annotate(n=Count("pk")).order_by("outcome")
-        return ", ".join(f"{n} {Outcome(outcome).label}" for outcome, n in rows)
+        """How many locations are done, and how many have which outcome."""
+        tally = Tally.of(job)
+        done = gettext("%(done)s of %(total)s done") % {"done": tally.done, "total": tally.total}
+        return "; ".join([done, *(f"{outcome.label}: {n}" for outcome, n in tally)])
 
-    @admin.display(description=_("locations"))
+    @admin.display(description=_("which locations"))
     def locations(self, job: BulkJob) -> SafeString:
         """The first hundred, each with its outcome."""
         rows = job.rows.select_related("location").order_by("pk")[:MOST]

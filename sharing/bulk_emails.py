@@ -96,7 +96,8 @@ def _terms(found: Offer) -> tuple[tuple[str, str], ...]:
         (_("You can"), f"{level.label} – {level.means}"),
     ]
     if found.access_ends_at:
-        terms.append((_("Access until"), last_day(found.access_ends_at)))
+        latest = _("%(day)s at the latest") % {"day": last_day(found.access_ends_at)}
+        terms.append((_("Access until"), latest))
     return (*terms, (_("Answer before"), until(found.expires_at)))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, cast
 
+from django.db.models import Count, Max
 from django.utils.translation import override
 
 from locations import services as locations
@@ -158,6 +159,16 @@ def _begin_offer(job: BulkJob) -> Offer:
 def finish(job: BulkJob) -> None:
     """One e-mail for all of it, if there is anything in it."""
     if job.offer:
-        job.offer.size = job.offer.invitations.count()
-        job.offer.save(update_fields=["size"])
+        _sum_up(job.offer)
         bulk_emails.queue_offer(job.offer)
+
+
+def _sum_up(offer: Offer) -> None:
+    """How many there are, and when the last of them ends: each ends with the sharer's own at the latest."""
+    ending, last = Count("access_ends_at"), Max("access_ends_at")
+    inside = offer.invitations.aggregate(n=Count("pk"), ending=ending, last=last)
+    offer.size = inside["n"]
+    if inside["n"] == inside["ending"]:
+        offer.access_ends_at = inside["last"]
+        offer.expires_at = offer.answer_before(inside["last"])
+    offer.save(update_fields=["size", "access_ends_at", "expires_at"])

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from locations.levels import Level
 from portal.errors import Refusal
-from portal.invitations import WITHDRAWN_MEANWHILE, throttle
+from portal.invitations import WITHDRAWN_MEANWHILE, throttle_recipient, throttle_sender
 from portal.models import User
 from portal.verbs import Verb
 from sharing import services, settling
@@ -24,7 +24,7 @@ def correct_address(*, invitation: Invitation, by: User, email: str) -> Invitati
     if email == invitation.email:
         raise Refusal(_("The invitation was sent to this address already."), field="email")
     services.refuse_own_address(email, by)
-    throttle(by, about=str(invitation.location_id), recipient=email)
+    throttle_sender(by)
     with transaction.atomic():
         services.lock_for(invitation, by, Viewer.may_correct)
         invitation.refresh_from_db()
@@ -32,6 +32,7 @@ def correct_address(*, invitation: Invitation, by: User, email: str) -> Invitati
         location, through = services.lock_to_share(invitation.location, by)
         level, ends_at = Level(invitation.level), invitation.access_ends_at
         services.refuse_if_person_has_access(email, by, through, level, ends_at)
+        throttle_recipient(by, about=str(location.pk), recipient=email)
         corrected = Invitation(location=location, kind=Invitation.Kind.PERSON, email=email)
         if Invitation.objects.filter(location=location, kind=corrected.kind, email=email).exists():
             settling.withdraw_pending(invitation, by)

@@ -25,6 +25,7 @@ from portal.mail import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User
 from portal.words import last_day, until
 from sharing.models import Acceptance, Invitation
+from sharing.permissions import shared_through, would_end
 
 # However many locations there are, an e-mail names no more.
 NAMED = 20
@@ -157,9 +158,10 @@ def _terms(invitation: Invitation) -> tuple[tuple[str, str], ...]:
         (_("Shared by"), person_with_address(invitation.invited_by)),
         (_("You can"), f"{level.label} – {level.means}"),
     ]
-    if invitation.access_ends_at:
-        terms.append((_("Access until"), last_day(invitation.access_ends_at)))
-    return (*terms, (_("Answer before"), until(invitation.expires_at)))
+    ends_at = would_end(invitation, shared_through(invitation, invitation.location))
+    if ends_at:
+        terms.append((_("Access until"), last_day(ends_at)))
+    return (*terms, (_("Answer before"), until(invitation.answer_before(ends_at))))
 
 
 @builds("accepted")

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from locations.levels import Level
 from portal import codes
 from portal.validators import clean_message
+from portal.words import last_day
 from sharing.models import Invitation
 from sharing.services import NO_ADDRESS
 
@@ -33,7 +34,7 @@ class TermsForm(forms.Form):
     access_ends = forms.DateField(
         label=_("Last day of their access"),
         required=False,
-        help_text=_("Leave it empty and the access lasts until somebody ends it."),
+        help_text=_("Leave it empty and the access lasts until somebody ends it, or your own ends."),
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         error_messages={"invalid": _("Enter a date, or leave this empty.")},
     )
@@ -96,6 +97,13 @@ class InviteForm(TermsForm):
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": 3}),
     )
+
+    def __init__(self, *args: Any, own_end: datetime | None = None, **kwargs: Any) -> None:
+        """`own_end`: when the access of whoever invites ends (None: never)."""
+        super().__init__(*args, **kwargs)
+        if own_end:
+            said = _("Your own access ends on {day}, and theirs with it at the latest.")
+            self.fields["access_ends"].help_text = said.format(day=last_day(own_end))
 
     def clean_message(self) -> str:
         """Without what turns text round or cannot be seen: it stands in an e-mail."""

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from locations.levels import Level
+from locations.models import Access
+from locations.permissions import Party
 from organisations import acceptance as membership
 from organisations.models import MemberInvitation, Organisation
 from portal.answering import Situation
@@ -21,7 +23,7 @@ from portal.models import User
 from portal.words import masked
 from sharing import acceptance, bulk, kinds, offers, taking_over
 from sharing.models import AccessRequest, Invitation, Offer, Transfer
-from sharing.permissions import best_access
+from sharing.permissions import best_access, shared_through, would_end
 from sharing.transfer_tab import for_the_next_owner
 
 SHOWN_OF_OFFER = 50
@@ -57,6 +59,7 @@ class InvitationPage(ABC):
             "section": "add",
             "invitation": self.invitation,
             "situation": self.situation.value,
+            "answer_before": self.invitation.expires_at,
             "masked_address": masked(self.invitation.email),
             "may_ask": self.may_ask,
             "may_know": self._may_know_who(),
@@ -106,19 +109,13 @@ class LocationPage(InvitationPage):
 
     def context(self) -> dict[str, Any]:
         found, user = self.invitation, self.request.user
-        context = super().context() | {
-            "location": found.location,
-            "level": Level(found.level),
-            "ends_at": found.access_ends_at,
-        }
-        if self.situation is Situation.FINE:
-            context["held"] = best_access(found.organisation or user, found.location)
-            through = acceptance.shared_through(found, found.location)
-            if through:  # else it has just been stopped, which accepting will say
-                # The sharer's own end may have come nearer since they sent it.
-                context["ends_at"] = through.gives_until(found.access_ends_at)
-            if through and found.kind == Invitation.Kind.CODE:
-                context["parties"] = acceptance.parties_to_gain(found, user, through)
+        context = super().context() | {"location": found.location, "level": Level(found.level)}
+        if self.situation in (Situation.FINE, Situation.SIGNED_OUT):
+            through = shared_through(found, found.location)
+            ends_at = would_end(found, through)
+            context |= {"ends_at": ends_at, "answer_before": found.answer_before(ends_at)}
+            if self.situation is Situation.FINE:
+                context |= self._for_whom_to_choose(through)
         if self.situation in (Situation.NOT_ADMINISTRATOR, Situation.USED) and found.organisation:
             context["colleagues"] = administrators_known_to(user, found.organisation)
         return context
@@ -133,6 +130,19 @@ class LocationPage(InvitationPage):
             said = _("{location} is in the list of everybody at {organisation}.")
         said = said.format(location=location, organisation=accepted.access.organisation)
         return said, reverse("locations:detail", args=[location.uuid])
+
+    def _for_whom_to_choose(self, through: Access | None) -> dict[str, Any]:
+        """For whom it can be accepted, and what they have already; `taker` where there is no choice."""
+        found, user = self.invitation, self.request.user
+        parties: list[Party] = [found.organisation or user]
+        if through and found.kind == Invitation.Kind.CODE:
+            parties = acceptance.parties_to_gain(found, user, through)
+        taker = parties[0] if len(parties) == 1 else None
+        return {
+            "parties": parties,
+            "organisation": taker if isinstance(taker, Organisation) else None,
+            "held": best_access(taker or user, found.location),
+        }
 
     def decline(self, nonce: str) -> str:
         """A code is nobody's to decline: it is only put aside here."""

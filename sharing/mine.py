@@ -10,12 +10,11 @@ from uuid import UUID
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, Model, QuerySet, Value
 from django.db.models.functions import Now
-from django.utils.dateparse import parse_datetime
 
 from portal.invitation_mail import delivery
 from portal.invitations import AbstractInvitation
 from portal.models import User
-from portal.paging import Around, beyond, page_around
+from portal.paging import Around, beyond, moment_of, page_around, ticks_of
 from portal.prepared import Prepared
 from sharing.kinds import KINDS
 from sharing.models import AccessRequest, Invitation
@@ -171,13 +170,13 @@ def _mark_undelivered(invitations: list[Any]) -> None:
 
 
 def _write(found: _Found) -> str:
-    return f"{found.invited_at.isoformat()}~{found.uuid.hex}"
+    return f"{ticks_of(found.invited_at)}~{found.uuid.hex}"
 
 
 def _read(text: str) -> Any:
-    moment, _separator, key = text.partition("~")
+    ticks, _separator, key = text.partition("~")
+    moment = moment_of(ticks)
     try:
-        at, uuid = parse_datetime(moment), UUID(key)
+        return (moment, UUID(key)) if moment else None
     except ValueError:
         return None
-    return (at, uuid) if at and at.tzinfo else None

@@ -209,6 +209,20 @@ def access_to_share_by(user: User, location: Location) -> Access | None:
     return ways_to_share_by(user, [location]).get(location.pk)
 
 
+def shared_through(invitation: Invitation, location: Location) -> Access | None:
+    """The access by which whoever invited can share its location now; None once they may not, or it is
+    archived."""
+    return None if location.archived_at else access_to_share_by(invitation.invited_by, location)
+
+
+def would_end(invitation: Invitation, through: Access | None) -> datetime | None:
+    """When the access it gives would end, were it accepted now (None: never).
+
+    The end of `through`, which `shared_through` says, may have come nearer since it was sent.
+    """
+    return through.gives_until(invitation.access_ends_at) if through else invitation.access_ends_at
+
+
 def ways_to_share_by(user: User, locations: Collection[Location]) -> dict[int, Access]:
     """The same for many locations, by their primary keys. One query."""
     if not user.is_active:

@@ -96,8 +96,9 @@ class Group:
 
     @property
     def ends_at(self) -> datetime | None:
-        """When the next of it ends by itself."""
-        return min((item.access.ends_at for item in self.items if item.access.ends_at), default=None)
+        """When the last of it ends by itself; None where some of it does not."""
+        ends = [item.access.ends_at for item in self.items if item.access.ends_at]
+        return max(ends) if len(ends) == len(self.items) else None
 
     @property
     def opened(self) -> date | None:

@@ -7,6 +7,7 @@ transaction. What a recipient does with an invitation stands in `sharing.accepta
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import cast
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
@@ -20,10 +21,11 @@ from locations.querysets import AccessQuerySet
 from organisations.models import Organisation
 from organisations.services import UNKNOWN_KEY, find_by_key, lock_organisation
 from portal.errors import Refusal
-from portal.invitations import WITHDRAWN_MEANWHILE, throttle
+from portal.invitations import WITHDRAWN_MEANWHILE, throttle_recipient, throttle_sender
 from portal.models import User
 from portal.validators import clean_address
 from portal.verbs import Verb
+from portal.words import last_day
 from sharing import emails
 from sharing.models import Invitation
 from sharing.permissions import Viewer, access_to_share_by, covering_access
@@ -50,10 +52,11 @@ def share_with_person(
     """
     email = known_address(email)
     refuse_own_address(email, by)
-    throttle(by, about=str(location.pk), recipient=email)
+    throttle_sender(by)
     with transaction.atomic():
         location, through = lock_to_share(location, by)
         refuse_if_person_has_access(email, by, through, level, access_ends_at)
+        throttle_recipient(by, about=str(location.pk), recipient=email)
         invitation = Invitation(location=location, kind=Invitation.Kind.PERSON, email=email)
         return send(invitation, by, through, level, message, access_ends_at)
 
@@ -83,7 +86,7 @@ def share_with_organisation(
     organisation = find_by_key(key=key, by=by, network=network)
     through = way_to_share(location, by)
     check_organisation(organisation, by=by, through=through, level=level, access_ends_at=access_ends_at)
-    throttle(by, about=str(location.pk), recipient=str(organisation.pk))
+    throttle_sender(by)
     with transaction.atomic():
         # Locked first (organisation, location, invitation, access): the key may just be being replaced.
         found, organisation = organisation, lock_organisation(organisation)
@@ -91,6 +94,7 @@ def share_with_organisation(
             raise Refusal(UNKNOWN_KEY, field="key")
         location, through = lock_to_share(location, by)
         check_organisation(organisation, by=by, through=through, level=level, access_ends_at=access_ends_at)
+        throttle_recipient(by, about=str(location.pk), recipient=str(organisation.pk))
         invitation = Invitation(
             location=location, kind=Invitation.Kind.ORGANISATION, organisation=organisation
         )
@@ -113,11 +117,8 @@ def check_organisation(
     if covering and organisation.memberships.filter(user=by).exists():
         raise Refusal(_("That is your own organisation. All its members already have access."), field="key")
     if covering:
-        raise Refusal(
-            _("{organisation} already has access.").format(organisation=organisation),
-            field="key",
-            access=covering,
-        )
+        said = _has_access(str(organisation), through, access_ends_at)
+        raise Refusal(said, field="key", access=covering)
     refuse_unless_it_takes_shares(organisation)
 
 
@@ -144,8 +145,7 @@ def renew(*, invitation: Invitation, by: User) -> Invitation:
 
     Raises Refusal when it may not be sent, or when the recipient has access by now.
     """
-    recipient = invitation.email or str(invitation.organisation_id)
-    throttle(by, about=str(invitation.location_id), recipient=recipient)
+    throttle_sender(by)
     with transaction.atomic():
         if invitation.organisation:
             lock_organisation(invitation.organisation)
@@ -157,6 +157,8 @@ def renew(*, invitation: Invitation, by: User) -> Invitation:
         location, through = lock_to_share(location, by)
         level, ends_at = Level(invitation.level), invitation.access_ends_at
         refuse_if_they_have_access(invitation, by, through)
+        recipient = invitation.email or str(invitation.organisation_id)
+        throttle_recipient(by, about=str(location.pk), recipient=recipient)
         return send(invitation, by, through, level, invitation.message, ends_at)
 
 
@@ -290,7 +292,16 @@ def refuse_if_person_has_access(
     ends_at = through.gives_until(access_ends_at)
     covering = next((access for access in rows if access.lasts_as_long_as(ends_at)), None)
     if covering:
-        raise Refusal(_("{person} already has access.").format(person=email), field="email", access=covering)
+        said = _has_access(email, through, access_ends_at)
+        raise Refusal(said, field="email", access=covering)
+
+
+def _has_access(party: str, through: Access, access_ends_at: datetime | None) -> str:
+    """That they have, and where it is for no longer than was asked for, why that is so."""
+    if through.lasts_as_long_as(access_ends_at):
+        return _("{person} already has access.").format(person=party)
+    said = _("{person} already has access for as long as you can give it: your own ends on {day}.")
+    return said.format(person=party, day=last_day(cast(datetime, through.ends_at)))
 
 
 def what_the_sharer_knows_of(email: str, by: User) -> AccessQuerySet:

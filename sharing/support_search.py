@@ -1,6 +1,7 @@
 """Finding invitations of every kind for support staff: by the address they were sent to, or by their code."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.urls import reverse
@@ -9,18 +10,22 @@ from django.utils.translation import gettext as _
 
 from portal import codes, limits
 from portal.errors import Refusal
+from portal.invitations import AbstractInvitation
 from portal.support import MOST_OF_A_KIND, Found, Search, finds
 from sharing import kinds
 from sharing.models import Offer
 
 
-@finds
-def find_by_address(search: Search) -> Iterator[Found]:
-    """By the address they were sent to, the newest of each kind first."""
+def find_by_address(kind: type[AbstractInvitation], search: Search) -> Iterator[Found]:
+    """Those of one kind by the address they were sent to, the newest first."""
     if "@" in search.text:
-        for kind in kinds.KINDS:
-            sent = kind.objects.filter(email__icontains=search.text.strip()).on_their_own().with_all()
-            yield from map(_found, sent.order_by("-invited_at")[:MOST_OF_A_KIND])
+        sent = kind.objects.filter(email__icontains=search.text.strip()).on_their_own().with_all()
+        yield from map(_found, sent.order_by("-invited_at")[:MOST_OF_A_KIND])
+
+
+# One finder for each, as the box shows the first of what each has found.
+for _kind in kinds.KINDS:
+    finds(partial(find_by_address, _kind))
 
 
 @finds

@@ -18,12 +18,12 @@ from organisations.services import find_by_key
 from portal import codes
 from portal.errors import Refusal
 from portal.network import client_network
-from portal.words import until
+from portal.words import last_day, until
 from sharing import correcting, handing_out, qr, removal, services, terms
 from sharing.forms import AddressForm, InviteForm, Kind
 from sharing.models import Invitation
 from sharing.pages import do, page, sheet_or_page, to_tab
-from sharing.permissions import Viewer
+from sharing.permissions import Viewer, access_to_share_by
 from sharing.tab import tab_of
 
 
@@ -42,9 +42,11 @@ def invite(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """ "Invite partner": a dialog, or a page of its own without JavaScript."""
     location = Location.objects.get_visible(request.user, uuid, Level.MANAGE)
     live_code = Invitation.objects.live_code_of(location)
-    if request.method != "POST":
-        return _invite_page(request, location, InviteForm(), live_code=live_code)
-    form = InviteForm(request.POST)
+    own = access_to_share_by(request.user, location)
+    posted = request.POST if request.method == "POST" else None
+    form = InviteForm(posted, own_end=own.ends_at if own else None)
+    if posted is None:
+        return _invite_page(request, location, form, live_code=live_code)
     if not form.is_valid():
         return _invite_page(request, location, form, live_code=live_code, status=422)
     try:
@@ -239,7 +241,11 @@ def _said(invitation: Invitation) -> str:
     if invitation.renewed:
         replaces = _("It replaces the earlier one, whose code no longer works.")
         sent = f"{sent} {replaces}"
-    return sent.format(recipient=invitation.recipient, end=until(invitation.expires_at))
+    said = sent.format(recipient=invitation.recipient, end=until(invitation.expires_at))
+    if invitation.access_ends_at:
+        lasts = _("The access lasts until {day}.").format(day=last_day(invitation.access_ends_at))
+        said = f"{said} {lasts}"
+    return said
 
 
 def _invite_page(

@@ -108,6 +108,14 @@
     event.preventDefault();
     if (mayClose()) closeSheet();
   });
+  /* A link to a place on the page below. */
+  on("click", (event) => {
+    const link = event.target.closest("a[href*='#']");
+    if (!link || !sheet()?.contains(link) || link.pathname !== location.pathname) return;
+    if (!mayClose()) return event.preventDefault();
+    opener = document.getElementById(link.hash.slice(1));
+    closeSheet();
+  });
   on("cancel", (event) => {
     if (event.target === sheet() && !mayClose()) event.preventDefault();
   }, true);

@@ -18,6 +18,7 @@ from tests.browser.stage import (
     open_sheet,
     row,
     said,
+    share,
     sign_in,
     switch_language,
     unique,
@@ -133,6 +134,22 @@ def test_back_and_sent_once_more_says_what_came_of_it(stage: Stage, look: Look) 
             page.go_back()
     expect(said(page)).to_contain_text("It replaces the earlier one, whose code no longer works.")
     expect(row(group(page, "Waiting for an answer"), guest.email)).to_have_count(1)
+
+
+def test_who_has_access_already_is_shown_behind_the_dialog(stage: Stage) -> None:
+    """What is wrong is in sight on a phone; the way to their entry closes the dialog over it."""
+    page, guest = stage.browser(stage.guest(), PHONE), stage.guest()
+    location = create_location(page, unique("Havnen"))
+    share(stage, page, location, guest)
+    page.goto(f"{location}permissions/")
+    sheet = open_sheet(page, "Invite partner")
+    sheet.get_by_label("E-mail address").fill(guest.email)
+    sheet.get_by_role("button", name="Send invitation").click()
+    expect(sheet.get_by_text("already has access")).to_be_in_viewport(ratio=1)
+    page.on("dialog", lambda dialog: dialog.accept())
+    sheet.get_by_role("link", name="Show their access").click()
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    expect(row(page, guest.email)).to_be_in_viewport()
 
 
 def test_two_tabs_withdrawn_in_one_and_accepted_in_the_other(stage: Stage) -> None:

@@ -15,6 +15,7 @@ from locations.services import archive_location, give_access
 from organisations.services import replace_key
 from portal import mail
 from portal.answering import Holder, Situation
+from portal.invitations import VALIDITY
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
 from sharing import acceptance, bulk, handing_out, kinds, mine, offers, removal, services, settling
@@ -435,6 +436,21 @@ def test_one_can_be_answered_withdrawn_or_renewed_by_itself(cast: Cast) -> None:
     offer.refresh_from_db()
     assert offer.state == "withdrawn"
     assert mine.page_of(cast.contractor).waiting == [first]
+
+
+def test_what_a_sharer_with_an_end_offers_says_until_when(cast: Cast) -> None:
+    """Nobody gives for longer than they have: the envelope ends with the last of what is in it."""
+    sites, near, far = sites_of(cast, 2), in_days(3), in_days(30)
+    for site, end in zip(sites, (near, far), strict=True):
+        share(site, cast.installer, cast.contractor, MANAGE, access_ends_at=end)
+    one = share_all(cast, sites[:1], by=cast.contractor, email="one@test.example", level=VIEW)
+    assert one.access_ends_at == one.expires_at == near
+    both = share_all(cast, sites, by=cast.contractor, email="both@test.example", level=VIEW)
+    assert both.access_ends_at == far and both.expires_at == both.invited_at + VALIDITY
+    assert {site.access_ends_at for site in both.invitations.all()} == {near, far}
+    free = make_location(cast.contractor, None, "Free")
+    all_of_it = share_all(cast, [*sites, free], by=cast.contractor, email="all@test.example", level=VIEW)
+    assert all_of_it.access_ends_at is None
 
 
 def test_the_sharer_withdraws_all_of_it(cast: Cast) -> None:

@@ -37,7 +37,7 @@ from tests.domain.tools import in_days, mails
 Mailbox = list[EmailMultiAlternatives]
 Status = OutgoingEmail.Status
 # However many Administrators are told.
-SHARE_WITH_ORGANISATION = 18
+SHARE_WITH_ORGANISATION = 19
 WITHDRAW_FROM_ORGANISATION = 10
 
 

@@ -314,7 +314,7 @@ def test_what_was_sent_newest_first_page_by_page(cast: Cast, monkeypatch: pytest
     second = mine.page_of(cast.installer, after=first.next)
     assert second.sent == [own[0]] and not second.next
     assert mine.page_of(cast.installer, before=second.previous).sent == first.sent
-    for nonsense in ("x", "2026-01-01~x", "x~" + "0" * 32, "2026-01-01T00:00:00~" + "0" * 32):
+    for nonsense in ("x", "2026-01-01~x", "x~" + "0" * 32, "1~x", f"{10**17}~" + "0" * 32):
         assert mine.page_of(cast.installer, after=nonsense) == first
 
 

@@ -108,8 +108,12 @@ def test_a_party_is_one_group_however_many_locations_and_ways(cast: Cast) -> Non
     group = groups[0]
     assert [location.name for location in group.locations] == ["Anden vej 1", "Havnevej 2"]
     assert group.levels == [VIEW, MANAGE] and len(group.items) == 3
-    assert group.ends_at is not None and group.since <= timezone.now()
-    assert groups[1].ends_at is None
+    assert group.since <= timezone.now()
+    # Only once all of it ends by itself.
+    assert [one.ends_at for one in groups] == [None, None]
+    last = in_days(30)
+    Access.objects.filter(user=cast.contractor, ends_at=None).update(ends_at=last)
+    assert review.groups_of(review.items_of(cast.installer))[0].ends_at == last
     assert review.group_of(cast.installer, cast.contractor.uuid) is not None
     assert review.group_of(cast.installer, cast.stranger.uuid) is None
 

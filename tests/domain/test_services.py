@@ -149,7 +149,14 @@ def test_nothing_is_sent_again_that_a_sharer_with_an_end_cannot_give(cast: Cast)
     )
     offer = share_all(cast, [cast.site], by=cast.contractor, email=cast.stranger.email)
     for person in (cast.customer, cast.stranger):
-        share(cast.site, cast.installer, person, access_ends_at=until)
+        locations.give_access(
+            location=cast.site,
+            party=person,
+            level=MANAGE,
+            reason=Access.Reason.CODE,
+            by=cast.installer,
+            ends_at=until,
+        )
     holder = Holder(cast.stranger)
     assert situation_of(offer, holder) is Situation.FINE
     Access.objects.filter(user=cast.contractor).update(ends_at=until)
@@ -515,6 +522,14 @@ def test_one_recipient_is_not_flooded(cast: Cast) -> None:
     services.renew(invitation=made, by=cast.colleague)
     Throttle.objects.update(ends_at=in_days(0))
     services.renew(invitation=made, by=cast.installer)
+
+
+def test_only_what_is_sent_counts(cast: Cast) -> None:
+    share(cast.site, cast.installer, cast.contractor)
+    for _ in range(6):
+        with refused("already has access"):
+            invite(cast.site, cast.installer, cast.contractor)
+    invite(cast.bait, cast.stranger, cast.contractor)
 
 
 def test_an_account_that_is_taken_over_sends_sixty_an_hour_at_most(cast: Cast) -> None:

@@ -16,8 +16,9 @@ from locations.models import Access, Location
 from locations.services import archive_location
 from organisations.services import create_organisation
 from portal import codes
-from portal.models import Throttle, User
-from portal.words import last_day
+from portal.mail import _builders
+from portal.models import OutgoingEmail, Throttle, User
+from portal.words import last_day, until
 from sharing import acceptance, removal, services, settling
 from sharing.models import Invitation
 from tests.cast import Cast, accept, invite, make_location, make_person, share
@@ -284,6 +285,15 @@ def test_the_end_is_the_one_it_would_have_now(cast: Cast) -> None:
     Access.objects.filter(location=cast.site, reason="installed").update(ends_at=in_days(30))
     after = text_of(page_of(client, invitation))
     assert f"Access until {last_day(in_days(30))}" in after
+    # By then it is over, and so is what can be accepted.
+    end = in_days(3)
+    Access.objects.filter(location=cast.site, reason="installed").update(ends_at=end)
+    said = f"Access until {last_day(end)} Answer before {until(end)}"
+    assert said in text_of(page_of(client, invitation))
+    assert said in text_of(open_code(browser(), grouped(invitation)))
+    letter = _builders["invitation"](OutgoingEmail.objects.get(about=invitation.uuid))
+    assert letter and dict(letter.facts)["Access until"] == last_day(end)
+    assert dict(letter.facts)["Answer before"] == until(end)
 
 
 def test_expired(cast: Cast) -> None:

@@ -14,7 +14,7 @@ from portal import codes
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import services, supporting
+from sharing import bulk, services, supporting
 from sharing.models import Invitation
 from sharing.settling import withdraw_pending
 from tests.cast import Cast, make_person, share
@@ -422,6 +422,13 @@ def test_an_invitation_of_any_kind_is_found_by_its_code_and_by_its_address(scene
         assert (change_page(bait) in found) is (getattr(scene.foreign, kind).email == sent.email)
 
 
+def test_many_of_one_kind_hide_no_other(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The box shows the first of each kind."""
+    monkeypatch.setattr("portal.support.MOST_OF_A_KIND", 1)
+    found = found_in_the_box(scene, "@test.example")
+    assert {url.split("/")[3] for url in found} >= {"location", "organisation", "offer", "user"}
+
+
 def test_an_offer_and_its_order_show_what_became_of_them(scene: Scene) -> None:
     """The locations in it, each with its state, and its e-mail; and of the order how many became what."""
     client, offer = signed_in(scene.cast.support), scene.own.offer
@@ -433,7 +440,10 @@ def test_an_offer_and_its_order_show_what_became_of_them(scene: Scene) -> None:
     assert f'<a href="{change_page(email)}">' in page
     assert email.get_status_display() in page
     order = text_of(client.get(change_page(offer.jobs.get())))
-    assert "1 is invited" in order and "Havnevej 2" in order
+    assert "1 of 1 done; is invited: 1" in order and "Havnevej 2" in order
+    waiting = scene.own.job
+    bulk.confirm(job=waiting, by=scene.cast.installer)
+    assert "0 of 1 done; is invited: 1" in text_of(client.get(change_page(waiting)))
 
 
 def test_wrong_codes_of_support_are_throttled(scene: Scene) -> None:
