@@ -106,15 +106,11 @@
     if (!box?.open || !(event.target === box || event.target.closest("[data-close], .sheet-close"))) return;
     if (!box.contains(event.target)) return;
     event.preventDefault();
-    if (mayClose()) closeSheet();
-  });
-  /* A link to a place on the page below. */
-  on("click", (event) => {
-    const link = event.target.closest("a[href*='#']");
-    if (!link || !sheet()?.contains(link) || link.pathname !== location.pathname) return;
-    if (!mayClose()) return event.preventDefault();
-    opener = document.getElementById(link.hash.slice(1));
+    if (!mayClose()) return;
     closeSheet();
+    /* To a place below. */
+    const link = event.target.closest("a[href*='#']");
+    if (link) opener = null, location.assign(link.href);
   });
   on("cancel", (event) => {
     if (event.target === sheet() && !mayClose()) event.preventDefault();
