@@ -542,7 +542,7 @@ def test_what_changes_between_look_up_and_lock_is_seen(
     cast: Cast, meanwhile: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old key stops at once: lock, check again, then change (anchors.md, habit 4)."""
-    throttle = sharing.throttle
+    throttle = sharing.throttle_sender
 
     def let_others_in(*args: Any, **about: Any) -> None:
         throttle(*args, **about)
@@ -551,7 +551,7 @@ def test_what_changes_between_look_up_and_lock_is_seen(
         else:
             services.change_organisation(organisation=cast.operators, by=cast.operator, accepts_shares=False)
 
-    monkeypatch.setattr(sharing, "throttle", let_others_in)
+    monkeypatch.setattr(sharing, "throttle_sender", let_others_in)
     with pytest.raises(Refusal):
         share_by_key(cast, cast.operators.key)
 
