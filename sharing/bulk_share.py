@@ -22,8 +22,9 @@ from sharing import bulk_emails
 from sharing.bulk_outcomes import CHANGING, Outcome
 from sharing.models import BulkJob, Invitation, Offer
 from sharing.permissions import Viewer, by_location, covering, ways_to_share_by
+from sharing.recipients import refuse_unless_it_takes_shares, what_the_sharer_knows_of
 from sharing.record import of_invitation
-from sharing.services import fill, refuse_unless_it_takes_shares, what_the_sharer_knows_of
+from sharing.services import fill
 
 Outcomes = dict[int, Outcome]
 _VERBS = {Outcome.NEW: Verb.INVITED, Outcome.MORE: Verb.INVITED, Outcome.AGAIN: Verb.INVITED_AGAIN}

@@ -22,7 +22,7 @@ from sharing.bulk_models import of_person
 from sharing.bulk_outcomes import CHANGING
 from sharing.bulk_selection import ANY, Selection, parties_on, party_of
 from sharing.models import BulkJob, BulkRow, Invitation, Offer
-from sharing.services import known_address, refuse_own_address, refuse_unless_it_takes_shares
+from sharing.recipients import known_address, refuse_own_address, refuse_unless_it_takes_shares
 
 PAGE_SIZE = 100
 JOBS_SHOWN = 30

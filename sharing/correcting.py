@@ -8,7 +8,7 @@ from portal.errors import Refusal
 from portal.invitations import WITHDRAWN_MEANWHILE, throttle_recipient, throttle_sender
 from portal.models import User
 from portal.verbs import Verb
-from sharing import services, settling
+from sharing import recipients, services, settling
 from sharing.models import Invitation
 from sharing.permissions import Viewer
 from sharing.record import record_invitation
@@ -20,10 +20,10 @@ def correct_address(*, invitation: Invitation, by: User, email: str) -> Invitati
     The row is renewed under the new address; where that address has a row of its own, that one is renewed and
     this one withdrawn. Raises Refusal as inviting does, beside `email` where the address is the cause.
     """
-    email = services.known_address(email)
+    email = recipients.known_address(email)
     if email == invitation.email:
         raise Refusal(_("The invitation was sent to this address already."), field="email")
-    services.refuse_own_address(email, by)
+    recipients.refuse_own_address(email, by)
     throttle_sender(by)
     with transaction.atomic():
         services.lock_for(invitation, by, Viewer.may_correct)
@@ -31,7 +31,7 @@ def correct_address(*, invitation: Invitation, by: User, email: str) -> Invitati
         _refuse_unless_open(invitation)
         location, through = services.lock_to_share(invitation.location, by)
         level, ends_at = Level(invitation.level), invitation.access_ends_at
-        services.refuse_if_person_has_access(email, by, through, level, ends_at)
+        recipients.refuse_if_person_has_access(email, by, through, level, ends_at)
         throttle_recipient(by, about=str(location.pk), recipient=email)
         corrected = Invitation(location=location, kind=Invitation.Kind.PERSON, email=email)
         if Invitation.objects.filter(location=location, kind=corrected.kind, email=email).exists():

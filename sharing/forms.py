@@ -14,7 +14,7 @@ from portal import codes
 from portal.validators import clean_message
 from portal.words import last_day
 from sharing.models import Invitation
-from sharing.services import NO_ADDRESS
+from sharing.recipients import NO_ADDRESS
 
 Kind = Invitation.Kind
 

@@ -18,7 +18,7 @@ from portal.logs import without_codes
 from portal.models import User
 from portal.validators import clean_message
 from portal.verbs import Verb
-from sharing import emails, removal, services
+from sharing import emails, recipients, removal, services
 from sharing.models import Invitation
 from sharing.permissions import Viewer
 from sharing.record import record_invitation
@@ -87,7 +87,7 @@ def _send_again(invitation: Invitation, by: User, because: str) -> Invitation:
                 person=sender
             )
         ) from None
-    services.refuse_if_they_have_access(invitation, sender, through)
+    recipients.refuse_if_they_have_access(invitation, sender, through)
     level, ends_at = Level(invitation.level), invitation.access_ends_at
     services.fill(invitation, sender, through, level, invitation.message, ends_at)
     invitation.save()

@@ -19,7 +19,7 @@ from portal import codes
 from portal.errors import Refusal
 from portal.network import client_network
 from portal.words import last_day, until
-from sharing import correcting, handing_out, qr, removal, services, terms
+from sharing import correcting, handing_out, qr, recipients, removal, services, terms
 from sharing.forms import AddressForm, InviteForm, Kind
 from sharing.models import Invitation
 from sharing.pages import do, page, sheet_or_page, to_tab
@@ -73,7 +73,7 @@ def _invite_organisation(request: HttpRequest, location: Location, form: InviteF
     organisation = find_by_key(key=key, by=request.user, network=network)
     if request.POST.get("confirmed") != str(organisation.uuid):
         through = services.way_to_share(location, request.user)
-        services.check_organisation(organisation, by=request.user, through=through, **form.terms)
+        recipients.check_organisation(organisation, by=request.user, through=through, **form.terms)
         return _invite_page(request, location, form, organisation=organisation)
     invitation = services.share_with_organisation(
         location=location,
