@@ -7,9 +7,9 @@ from django.utils.translation import gettext_lazy as _
 
 from locations.models import Location
 from organisations.models import Organisation
-from portal.countries import COUNTRIES
+from portal.lib.countries import COUNTRIES
+from portal.lib.validators import plain_line
 from portal.models import User
-from portal.validators import plain_line
 
 
 class LocationForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -23,9 +23,9 @@ from locations.models import Location, LocationGroupPermission, LocationUserPerm
 from locations.sorting import words_in
 from locations.ways import Ways
 from organisations.models import Organisation
+from portal.lib.cached_sql import Prepared
+from portal.lib.paging import Cursor, beyond
 from portal.models import User
-from portal.paging import Cursor, beyond
-from portal.prepared import Prepared
 
 Party = User | Organisation
 

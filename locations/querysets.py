@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from locations.levels import Level
 from organisations.models import Membership
 from portal.errors import NotFoundBecause
+from portal.lib.humanize import last_day
+from portal.lib.paging import Around, Cursor, beyond, cursor_number, page_around
 from portal.models import User
-from portal.paging import Around, Cursor, beyond, cursor_number, page_around
-from portal.words import last_day
 
 if TYPE_CHECKING:
     from locations.models import Location

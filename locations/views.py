@@ -21,8 +21,8 @@ from locations.querysets import COUNT_CAP, MOST_TICKED
 from locations.ways import PERSONALLY, Ways
 from portal import activity_page
 from portal.errors import Refusal
+from portal.lib.paging import cursor_number
 from portal.models import Activity
-from portal.paging import cursor_number
 from portal.verbs import Kind
 
 

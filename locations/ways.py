@@ -7,8 +7,8 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from organisations.models import Organisation
+from portal.lib.cached_sql import Prepared
 from portal.models import User
-from portal.prepared import Prepared
 
 PERSONALLY = "me"
 

@@ -8,9 +8,9 @@ from organisations.models import Membership, Organisation
 from organisations.services import add_member, lock_organisation
 from portal.activity import record
 from portal.errors import Refusal
+from portal.lib.validators import clean_message
 from portal.logs import without_codes
 from portal.models import User
-from portal.validators import clean_message
 from portal.verbs import Verb
 
 

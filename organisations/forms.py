@@ -10,9 +10,10 @@ from django.utils.translation import gettext_lazy as _
 
 from organisations.models import Membership, Organisation
 from portal import codes
-from portal.countries import COUNTRIES
+from portal.lib.addresses import domain_of
+from portal.lib.countries import COUNTRIES
+from portal.lib.validators import plain_line
 from portal.models import User
-from portal.validators import domain_of, plain_line
 
 # A page of answers that somebody can still read; an account may send 60 in an hour (portal.limits).
 MOST_AT_ONCE = 50

@@ -8,9 +8,9 @@ from organisations.emails import message
 from organisations.models import MemberInvitation
 from organisations.permissions import is_administrator
 from portal.invitation_mail import invitation_of, person_with_address, queue_about, queue_to_address, way_in
+from portal.lib.humanize import until
 from portal.mail import Message, builds
 from portal.models import OutgoingEmail, User
-from portal.words import until
 
 
 def queue_member_invitation(invitation: MemberInvitation) -> None:

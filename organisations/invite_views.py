@@ -17,7 +17,7 @@ from organisations.forms import InviteMembersForm
 from organisations.inviting import Answer, Outcome
 from organisations.models import MemberInvitation, Organisation
 from portal.errors import Refusal
-from portal.words import until
+from portal.lib.humanize import until
 
 MOST_NAMED = 5
 

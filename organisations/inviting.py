@@ -20,8 +20,8 @@ from portal import codes
 from portal.errors import Refusal
 from portal.invitation_mail import delivery
 from portal.invitations import CODE_HAS_ENDED, WITHDRAWN_MEANWHILE, settle_due, throttle
+from portal.lib.addresses import clean_address
 from portal.models import User
-from portal.validators import clean_address
 from portal.verbs import Verb
 
 

@@ -4,8 +4,8 @@ from django.contrib.auth.models import AnonymousUser
 
 from organisations.models import Membership, Organisation
 from portal.addresses import verified_addresses
+from portal.lib.addresses import domain_of
 from portal.models import User
-from portal.validators import domain_of
 
 
 def is_administrator(user: User | AnonymousUser | None, organisation: Organisation) -> bool:

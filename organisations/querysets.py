@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from portal import codes
 from portal.invitations import AbstractInvitationQuerySet
+from portal.lib.text_search import contains, words_of
 from portal.models import User
-from portal.querysets import contains, words_of
 
 if TYPE_CHECKING:
     from organisations.models import Organisation

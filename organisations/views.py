@@ -18,8 +18,8 @@ from organisations.models import JoinRequest, MemberInvitation, Membership, Orga
 from organisations.permissions import is_last_administrator, must_use_two_step
 from portal import activity_page, codes, limits
 from portal.errors import Refusal
+from portal.lib.client_address import client_network
 from portal.models import Activity
-from portal.network import client_network
 from portal.verbs import Kind
 
 MEMBERS_PAGE_SIZE = 50

@@ -22,9 +22,9 @@ from django.utils.crypto import get_random_string
 from django.utils.translation import get_language
 
 from portal import limits, mail
+from portal.lib.addresses import clean_address
+from portal.lib.client_address import client_network
 from portal.models import User
-from portal.network import client_network
-from portal.validators import clean_address
 
 # A sign-up nobody confirmed is forgotten then; the link to confirm it works for less.
 UNCONFIRMED_LIVES = timedelta(days=7)

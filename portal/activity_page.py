@@ -14,11 +14,12 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal import history, spreadsheets
+from portal import history
 from portal.deleted_users import without_deleted
+from portal.lib import spreadsheets
+from portal.lib.replica import may_lag
+from portal.lib.spreadsheets import harmless
 from portal.querysets import ActivityQuerySet
-from portal.replica import may_lag
-from portal.spreadsheets import harmless
 from portal.verbs import VERBS_OF, Kind
 
 # As many as an ordinary spreadsheet holds without effort; whoever wants older ones narrows the dates.

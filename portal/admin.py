@@ -14,8 +14,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from portal.lib.text_search import contains, words_of
 from portal.models import Activity, OutgoingEmail, User
-from portal.querysets import contains, words_of
 from portal.support import Found, Search, finds
 
 admin.site.site_header = _("Partner Portal support")

@@ -1,4 +1,4 @@
-"""How forms look, and the forms of the way in."""
+"""The forms of the way in."""
 
 from typing import Any
 
@@ -6,19 +6,12 @@ from allauth.account import forms as allauth_forms
 from django import forms
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
-from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from portal.lib.validators import plain_line
 from portal.models import User
-from portal.validators import plain_line
-
-
-class FormRenderer(TemplatesSetting):
-    """Every field of every form is drawn by one template: label, help, error, input."""
-
-    field_template_name = "forms/field.html"
 
 
 class PasswordAgainForm(allauth_forms.ReauthenticateForm):

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.deleted_users import DeletedUsers
+from portal.lib.humanize import last_day, masked
 from portal.models import Activity
 from portal.verbs import Verb
-from portal.words import last_day, masked
 
 # What happens by itself, or is done by nobody known, is a sentence of its own.
 _BY_NOBODY: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The questions that are asked about the record, and how words are looked for in text."""
+"""The questions that are asked about the record."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -8,7 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from portal.paging import Around, Cursor, beyond, cursor_number, moment_of, page_around, ticks_of
+from portal.lib.paging import Around, Cursor, beyond, cursor_number, moment_of, page_around, ticks_of
+from portal.lib.text_search import contains, words_of
 
 if TYPE_CHECKING:
     from portal.models import Activity
@@ -63,24 +64,6 @@ class ActivityQuerySet(models.QuerySet[Any]):
     def newest_first(self, most: int) -> "Iterator[Activity]":
         """The newest `most` entries one by one, in one query and without holding them all."""
         return self.order_by("-at", "-pk")[:most].iterator(chunk_size=1000)
-
-
-def words_of(query: str) -> list[str]:
-    """The words to look for, the first ten. PostgreSQL takes no NUL, and nobody's name has one."""
-    return list(dict.fromkeys(query.replace("\0", " ").split()))[:10]
-
-
-def contains(word: str, *fields: str) -> Q:
-    """Any of the fields contains the word, whatever the case.
-
-    SQLite ignores case in ASCII alone, so "åse" is also asked for as "Åse" and "ÅSE".
-    """
-    spellings = {word} if word.isascii() else {word, word.lower(), word.upper(), word.capitalize()}
-    found = Q()
-    for spelling in spellings:
-        for field in fields:
-            found |= Q((f"{field}__icontains", spelling))
-    return found
 
 
 def _midnight(day: date) -> datetime:

@@ -109,7 +109,7 @@ TEMPLATES = [
         },
     }
 ]
-FORM_RENDERER = "portal.forms.FormRenderer"
+FORM_RENDERER = "portal.lib.forms.FormRenderer"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SILENCED_SYSTEM_CHECKS = [
     # guardian's own backend knows no end dates; portal access is answered by locations.permissions.
@@ -121,7 +121,7 @@ SILENCED_SYSTEM_CHECKS = [
 DATABASE_URL = env.str("DATABASE_URL", default="")
 # Whether it leads to a pooler that lends a connection for one transaction (pgbouncer, docs/scaling.md).
 DATABASE_IS_POOLED = env.bool("DATABASE_IS_POOLED", default=False)
-# Of a copy that follows it and may lag; asked only what portal.replica says.
+# Of a copy that follows it and may lag; asked only what portal.lib.replica says.
 DATABASE_REPLICA_URL = env.str("DATABASE_REPLICA_URL", default="")
 KEEPING_CONNECTIONS = {
     "CONN_MAX_AGE": 60,
@@ -150,7 +150,7 @@ else:
     }
 if DATABASE_REPLICA_URL:
     DATABASES["replica"] = env.db_url_config(DATABASE_REPLICA_URL) | KEEPING_CONNECTIONS
-DATABASE_ROUTERS = ["portal.replica.Router"]
+DATABASE_ROUTERS = ["portal.lib.replica.Router"]
 REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
     CACHES = {

@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from portal.errors import Refusal
+from portal.lib.client_address import client_network
 from portal.models import User
-from portal.network import client_network
 
 MOST_OF_A_KIND = 50
 

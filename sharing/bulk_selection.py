@@ -14,8 +14,8 @@ from locations.permissions import Party
 from locations.querysets import MOST_TICKED, LocationQuerySet
 from locations.ways import Ways
 from organisations.models import Organisation
+from portal.lib.paging import cursor_number
 from portal.models import User
-from portal.paging import cursor_number
 
 PARTIES_SHOWN = 200
 ANY = "any"

@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from organisations.services import find_by_key
-from portal import spreadsheets
 from portal.errors import Refusal
-from portal.network import client_network
-from portal.paging import cursor_number
+from portal.lib import spreadsheets
+from portal.lib.client_address import client_network
+from portal.lib.paging import cursor_number
 from sharing import bulk
 from sharing.bulk_forms import ChangeManyForm, Kind, ShareManyForm, level_of
 from sharing.bulk_models import of_person

@@ -21,9 +21,9 @@ from portal.invitation_mail import (
     queue_to_address,
     way_in,
 )
+from portal.lib.humanize import last_day, until
 from portal.mail import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User
-from portal.words import last_day, until
 from sharing.models import Acceptance, Invitation
 from sharing.permissions import shared_through, would_end
 

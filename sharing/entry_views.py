@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from locations.levels import Level
 from locations.models import Access, Location
 from portal.errors import Refusal
-from portal.words import date_of, last_day
+from portal.lib.humanize import date_of, last_day
 from sharing import terms
 from sharing.entry import invitations_that_end, page_of
 from sharing.forms import TermsForm

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from locations.levels import Level
 from portal import codes
-from portal.validators import clean_message
-from portal.words import last_day
+from portal.lib.humanize import last_day
+from portal.lib.validators import clean_message
 from sharing.models import Invitation
 from sharing.recipients import NO_ADDRESS
 

@@ -14,8 +14,8 @@ from portal import codes, limits
 from portal.activity import record
 from portal.answering import Holder, Situation
 from portal.invitations import CODE_PURPOSE, AbstractInvitation
+from portal.lib.client_address import client_network
 from portal.models import User
-from portal.network import client_network
 from portal.verbs import Verb
 from sharing import kinds
 

@@ -19,8 +19,8 @@ from organisations.models import MemberInvitation, Organisation
 from portal.answering import Situation
 from portal.errors import Refusal
 from portal.invitations import AbstractInvitation
+from portal.lib.humanize import masked
 from portal.models import User
-from portal.words import masked
 from sharing import acceptance, bulk, kinds, offers, taking_over
 from sharing.models import AccessRequest, Invitation, Offer, Transfer
 from sharing.permissions import best_access, shared_through, would_end

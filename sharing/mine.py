@@ -13,9 +13,9 @@ from django.db.models.functions import Now
 
 from portal.invitation_mail import delivery
 from portal.invitations import AbstractInvitation
+from portal.lib.cached_sql import Prepared
+from portal.lib.paging import Around, beyond, moment_of, page_around, ticks_of
 from portal.models import User
-from portal.paging import Around, beyond, moment_of, page_around, ticks_of
-from portal.prepared import Prepared
 from sharing.kinds import KINDS
 from sharing.models import AccessRequest, Invitation
 

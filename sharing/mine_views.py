@@ -14,8 +14,8 @@ from organisations import inviting
 from organisations.models import MemberInvitation
 from portal.errors import Refusal
 from portal.invitations import AbstractInvitation
+from portal.lib.humanize import until
 from portal.models import User
-from portal.words import until
 from sharing import kinds, mine, offers, services, transfer
 from sharing.models import Invitation, Offer, Transfer
 

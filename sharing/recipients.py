@@ -16,9 +16,9 @@ from locations.models import Access
 from locations.querysets import AccessQuerySet
 from organisations.models import Organisation
 from portal.errors import Refusal
+from portal.lib.addresses import clean_address
+from portal.lib.humanize import last_day
 from portal.models import User
-from portal.validators import clean_address
-from portal.words import last_day
 from sharing.models import Invitation
 from sharing.permissions import covering_access
 

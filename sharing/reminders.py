@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from locations.models import Access, Location
 from locations.services import lock_location
 from portal import mail
+from portal.lib.humanize import last_day
 from portal.mail import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User
-from portal.words import last_day
 from sharing.emails import holders
 from sharing.permissions import Viewer
 

@@ -4,7 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from locations.levels import Level
-from portal.validators import clean_message
+from portal.lib.validators import clean_message
 from sharing.forms import InviteForm
 
 

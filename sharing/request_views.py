@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from locations.models import Location
 from portal.errors import Refusal
-from portal.network import client_network
+from portal.lib.client_address import client_network
 from sharing import requests
 from sharing.models import AccessRequest
 from sharing.request_forms import AnswerForm, AskForm

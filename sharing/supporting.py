@@ -14,9 +14,9 @@ from locations.models import Access
 from organisations.services import lock_organisation
 from portal.errors import Refusal
 from portal.invitations import WITHDRAWN_MEANWHILE, throttle
+from portal.lib.validators import clean_message
 from portal.logs import without_codes
 from portal.models import User
-from portal.validators import clean_message
 from portal.verbs import Verb
 from sharing import emails, recipients, removal, services
 from sharing.models import Invitation

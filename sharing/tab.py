@@ -10,7 +10,7 @@ from locations.models import Access
 from organisations.models import Membership, Organisation
 from portal.failures import Failure
 from portal.invitation_mail import delivery
-from portal.words import masked
+from portal.lib.humanize import masked
 from sharing import ways
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer

@@ -14,8 +14,8 @@ from locations import services as locations
 from locations.levels import Level
 from locations.models import Access
 from portal.errors import Refusal
+from portal.lib.humanize import last_day
 from portal.models import User
-from portal.words import last_day
 from sharing.bulk_outcomes import Outcome
 from sharing.models import Invitation
 from sharing.permissions import Viewer, access_to_share_by

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from portal.validators import clean_message
+from portal.lib.validators import clean_message
 
 
 class TransferForm(forms.Form):

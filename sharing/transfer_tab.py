@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from locations.models import Access, Location
-from portal.words import masked
+from portal.lib.humanize import masked
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
 

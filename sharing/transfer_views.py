@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from locations.levels import Level
 from locations.models import Location
 from portal.errors import Refusal
-from portal.words import until
+from portal.lib.humanize import until
 from sharing import qr
 from sharing import transfer as services
 from sharing.models import Transfer

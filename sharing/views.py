@@ -17,8 +17,8 @@ from organisations.models import Organisation
 from organisations.services import find_by_key
 from portal import codes
 from portal.errors import Refusal
-from portal.network import client_network
-from portal.words import last_day, until
+from portal.lib.client_address import client_network
+from portal.lib.humanize import last_day, until
 from sharing import correcting, handing_out, qr, recipients, removal, services, terms
 from sharing.forms import AddressForm, InviteForm, Kind
 from sharing.models import Invitation

@@ -5,13 +5,13 @@ from typing import Any
 from django import template
 from django.utils.html import format_html
 
-from portal import words
+from portal.lib import humanize
 
 register = template.Library()
-register.filter("time_left", words.time_left)
-register.filter("until", words.until)
-register.filter("last_day", words.last_day)
-register.filter("masked", words.masked)
+register.filter("time_left", humanize.time_left)
+register.filter("until", humanize.until)
+register.filter("last_day", humanize.last_day)
+register.filter("masked", humanize.masked)
 
 
 @register.simple_tag

@@ -17,7 +17,7 @@ from locations.permissions import ids_by_name, level_of, levels_of
 from locations.querysets import COUNT_CAP, PAGE_SIZE
 from locations.ways import Ways
 from organisations.models import Membership
-from portal.paging import beyond
+from portal.lib.paging import beyond
 from sharing.permissions import Viewer
 from tests.bench.sample import Sample
 from tests.domain.tools import matching

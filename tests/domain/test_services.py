@@ -15,9 +15,9 @@ from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation, find_by_key
 from portal import codes, limits
 from portal.answering import Holder, Situation
+from portal.lib.humanize import last_day
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from portal.words import last_day
 from sharing import acceptance, handing_out, kinds, removal, services, settling, supporting, terms
 from sharing.correcting import correct_address
 from sharing.forms import InviteForm

@@ -12,8 +12,8 @@ from organisations import joining, services
 from organisations.forms import NewOrganisationForm, OrganisationForm
 from organisations.models import Organisation
 from organisations.permissions import may_ask_to_join, must_use_two_step
+from portal.lib.addresses import domain_of
 from portal.models import User
-from portal.validators import domain_of
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, make_person
 from tests.domain.tools import refused
 from tests.organisations.tools import last_entry, membership, verbs

@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings as portal_settings
 from django.test import RequestFactory
 
-from portal.network import client_address, client_network
+from portal.lib.client_address import client_address, client_network
 
 
 @pytest.mark.parametrize(

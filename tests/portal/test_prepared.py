@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.db.models import Q, QuerySet
 
+from portal.lib.cached_sql import Prepared
 from portal.models import User
-from portal.prepared import Prepared
 from tests.cast import Cast
 
 Worked = list[tuple[tuple[Any, ...], dict[str, Any]]]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from portal.lib.replica import Router, may_lag
 from portal.models import Activity, User
-from portal.replica import Router, may_lag
 from tests.conftest import lend_static_files
 from tests.serving import ROOT
 

@@ -3,7 +3,8 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from portal.validators import clean_address, clean_message, plain_line
+from portal.lib.addresses import clean_address
+from portal.lib.validators import clean_message, plain_line
 from sharing.forms import InviteForm
 
 

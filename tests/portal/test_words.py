@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from portal.words import time_left
+from portal.lib.humanize import time_left
 
 
 @pytest.mark.parametrize(

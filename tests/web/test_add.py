@@ -16,9 +16,9 @@ from locations.models import Access, Location
 from locations.services import archive_location
 from organisations.services import create_organisation
 from portal import codes
+from portal.lib.humanize import last_day, until
 from portal.mail import _builders
 from portal.models import OutgoingEmail, Throttle, User
-from portal.words import last_day, until
 from sharing import acceptance, removal, services, settling
 from sharing.models import Invitation
 from tests.cast import Cast, accept, invite, make_location, make_person, share

@@ -14,8 +14,8 @@ from locations.models import Access, Location
 from locations.services import archive_location
 from organisations.services import add_member, end_membership
 from portal import mail
+from portal.lib.humanize import last_day
 from portal.models import OutgoingEmail, Throttle, User
-from portal.words import last_day
 from sharing import removal, services
 from sharing.permissions import Viewer
 from sharing.tab import tab_of

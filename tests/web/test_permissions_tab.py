@@ -12,9 +12,9 @@ from django.utils import timezone
 from locations.levels import Level
 from locations.models import Access, Location
 from locations.services import archive_location
+from portal.lib.humanize import last_day
 from portal.models import Activity, OutgoingEmail
 from portal.verbs import Verb
-from portal.words import last_day
 from sharing import kinds, removal, services, terms
 from sharing.models import Invitation
 from tests.cast import Cast, accept, invite, make_owner, make_person, share

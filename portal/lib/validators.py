@@ -1,15 +1,11 @@
-"""What people may write into a name, which domain an address is at, what is taken out of a message."""
+"""What people may write into a name, and what is taken out of a message."""
 
 import re
 import unicodedata
 
-import idna
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.utils.translation import gettext_lazy as _
 
-# RFC 5321, and the width of the columns that keep one.
-MAX_ADDRESS_LENGTH = 254
 # What mail readers make a link of: addresses with their scheme, names under a well-known top-level domain.
 # Not "Nr. 4", "A.P. Møller", "3.tv", "st.th", "St.Kongensgade" or "2.0".
 _FAMILIAR = (
@@ -36,39 +32,6 @@ def plain_line(text: str) -> None:
         raise ValidationError(_("Use at least one letter or digit."))
     if _LINK.search(unicodedata.normalize("NFKC", text).replace("\u3002", ".")):
         raise ValidationError(_("Web and e-mail addresses cannot be part of a name."))
-
-
-def domain_of(address: str) -> str | None:
-    """The domain of an e-mail address, or a domain itself, in the one form in which domains are compared:
-    lower-case ASCII. None for what cannot be one, a single word or a network address among them.
-    """
-    try:
-        domain = idna.encode(address.rpartition("@")[2].strip(), uts46=True, std3_rules=True).decode()
-    except (idna.IDNAError, UnicodeError):
-        return None
-    last = domain.rpartition(".")
-    return domain if last[0] and not last[2].isdecimal() else None
-
-
-def clean_address(text: str) -> str | None:
-    """An e-mail address in the one form in which it is kept, compared and counted; None for what is none.
-
-    Lower case, its domain as it is commonly written. A domain that older and newer mail programs turn into
-    two different ones (with ß, say) is none: mail to it could reach somebody else.
-    """
-    local, at, _domain = text.strip().rpartition("@")
-    domain = domain_of(text)
-    if not at or domain is None:
-        return None
-    spelled = idna.decode(domain)
-    address = f"{local}@{spelled}".lower()
-    try:
-        if spelled.encode("idna").decode() != domain:
-            return None
-        validate_email(address)
-    except (UnicodeError, ValidationError):
-        return None
-    return address if len(address) <= MAX_ADDRESS_LENGTH else None
 
 
 def clean_message(text: str) -> str:
