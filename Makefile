@@ -47,7 +47,7 @@ format: $(VENV)/.installed-tests ## Put the Python code into its standard form
 
 lint: $(VENV)/.installed-tests ## Check style, types and templates
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy $$(ls */services.py */querysets.py */permissions.py */acceptance.py */closing.py */settling.py) \
+	@$(VENV)/bin/mypy $$(ls */services.py */querysets.py portal/models/activity.py */permissions.py */acceptance.py */closing.py */settling.py) \
 		sharing/recipients.py sharing/removal.py sharing/handing_out.py sharing/correcting.py sharing/transfer.py sharing/taking_over.py \
 		sharing/transfer_settling.py sharing/review.py sharing/review_mail.py sharing/requests.py sharing/mine.py \
 		sharing/looking.py sharing/still.py sharing/supporting.py sharing/terms.py sharing/bulk.py sharing/bulk_models.py \

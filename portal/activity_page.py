@@ -19,7 +19,7 @@ from portal.deleted_users import without_deleted
 from portal.lib import spreadsheets
 from portal.lib.replica import may_lag
 from portal.lib.spreadsheets import harmless
-from portal.querysets import ActivityQuerySet
+from portal.models import ActivityQuerySet
 from portal.verbs import VERBS_OF, Kind
 
 # As many as an ordinary spreadsheet holds without effort; whoever wants older ones narrows the dates.

@@ -14,11 +14,11 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from portal import codes, mail
+from portal import mail
 from portal.activity import record
 from portal.addresses import verified_addresses
 from portal.errors import Refusal
-from portal.models import FormerAddress, OutgoingEmail, User
+from portal.models import FormerAddress, OutgoingEmail, User, digest_of
 from portal.signals import account_closing, account_obstacles
 from portal.verbs import Verb
 
@@ -64,11 +64,6 @@ def lock_person(user: User) -> User:
     if locked.deleted_at:
         raise Refusal(_("This account has been deleted."))
     return locked
-
-
-def digest_of(address: str) -> str:
-    """The keyed digest by which the address of a deleted account is known again."""
-    return codes.digest(address.lower(), purpose="former-address")
 
 
 def _drop_mail(user: User, addresses: set[str]) -> None:

@@ -5,9 +5,7 @@ from datetime import datetime
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from portal.closing import digest_of
-from portal.models import Activity, FormerAddress
-from portal.querysets import ActivityQuerySet
+from portal.models import Activity, ActivityQuerySet, FormerAddress, digest_of
 
 
 def without_deleted(entries: ActivityQuerySet) -> ActivityQuerySet:

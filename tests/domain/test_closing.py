@@ -15,7 +15,7 @@ from portal import closing, mail
 from portal.activity import record
 from portal.activity_page import Record
 from portal.history import lines
-from portal.models import Activity, FormerAddress, OutgoingEmail, User
+from portal.models import Activity, FormerAddress, OutgoingEmail, User, digest_of
 from portal.verbs import Kind, Verb
 from sharing import handing_out, services
 from sharing.acceptance import SHARES
@@ -112,8 +112,8 @@ def test_everything_ends_with_the_account(cast: Cast, nina: User) -> None:
     assert nina.email == f"{nina.uuid}@nobody.invalid"
     assert not nina.has_usable_password() and not nina.emailaddress_set.exists()
     assert {each.digest for each in FormerAddress.objects.all()} == {
-        closing.digest_of("nina@test.example"),
-        closing.digest_of("NINA@home.example"),
+        digest_of("nina@test.example"),
+        digest_of("NINA@home.example"),
     }
 
 

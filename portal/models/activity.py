@@ -1,18 +1,17 @@
-"""The questions that are asked about the record."""
+"""The record of what happened, and the questions that are asked about it."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from portal.lib.paging import Around, Cursor, beyond, cursor_number, moment_of, page_around, ticks_of
 from portal.lib.text_search import contains, words_of
-
-if TYPE_CHECKING:
-    from portal.models import Activity
+from portal.verbs import Verb
 
 
 class ActivityPage(NamedTuple):
@@ -64,6 +63,42 @@ class ActivityQuerySet(models.QuerySet[Any]):
     def newest_first(self, most: int) -> "Iterator[Activity]":
         """The newest `most` entries one by one, in one query and without holding them all."""
         return self.order_by("-at", "-pk")[:most].iterator(chunk_size=1000)
+
+
+class Activity(models.Model):
+    """One thing that happened, written in the transaction that did it and never changed.
+
+    It refers to people, organisations and locations by id and keeps what they were called, so that it
+    outlives them. A database trigger refuses every UPDATE and DELETE (portal/migrations).
+    """
+
+    at = models.DateTimeField(_("when"), default=timezone.now)
+    verb = models.CharField(_("what"), max_length=40, choices=Verb.choices)
+    actor_id = models.BigIntegerField(null=True)
+    actor_name = models.CharField(_("who"), max_length=254, blank=True)
+    location_id = models.BigIntegerField(null=True)
+    location_name = models.CharField(_("location"), max_length=200, blank=True)
+    organisation_id = models.BigIntegerField(null=True)
+    organisation_name = models.CharField(_("organisation"), max_length=200, blank=True)
+    # Whom it was done to: a name anybody entitled to the record may see, an address fewer may.
+    party_name = models.CharField(_("party"), max_length=254, blank=True)
+    party_address = models.CharField(_("address of the party"), max_length=254, blank=True)
+    details = models.JSONField(_("details"), default=dict)
+    via = models.CharField(_("through"), max_length=20)
+    address = models.CharField(_("from"), max_length=45, blank=True)
+
+    objects: ClassVar = ActivityQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("activity")
+        verbose_name_plural = _("activity")
+        indexes: ClassVar = [
+            models.Index(fields=["location_id", "-at", "-id"], name="activity_of_location"),
+            models.Index(fields=["organisation_id", "-at", "-id"], name="activity_of_organisation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.verb}"
 
 
 def _midnight(day: date) -> datetime:

@@ -1,0 +1,16 @@
+"""The ground floor: people, the mail that waits to be sent, the record of what happened, throttles."""
+
+from portal.models.activity import Activity, ActivityQuerySet
+from portal.models.email import OutgoingEmail
+from portal.models.throttle import Throttle
+from portal.models.user import FormerAddress, User, digest_of
+
+__all__ = [
+    "Activity",
+    "ActivityQuerySet",
+    "FormerAddress",
+    "OutgoingEmail",
+    "Throttle",
+    "User",
+    "digest_of",
+]
