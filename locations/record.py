@@ -3,7 +3,7 @@
 from typing import Any
 
 from locations.models import Access
-from portal.activity import unwritten
+from portal.activity.record import unwritten
 from portal.models import Activity, User
 from portal.verbs import Verb
 

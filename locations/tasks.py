@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from locations import services
-from portal.activity import Origin, acting_from
+from portal.activity.record import Origin, acting_from
 
 
 @shared_task(name="locations.tasks.settle_ended_access")

@@ -19,7 +19,7 @@ from locations.models import ChargePoint, Location
 from locations.openings import note_opened
 from locations.querysets import COUNT_CAP, MOST_TICKED
 from locations.ways import PERSONALLY, Ways
-from portal import activity_page
+from portal.activity import page as activity_page
 from portal.errors import Refusal
 from portal.lib.paging import cursor_number
 from portal.models import Activity

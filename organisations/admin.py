@@ -17,7 +17,7 @@ from organisations.forms import AppointForm
 from organisations.models import MemberInvitation, Membership, Organisation
 from organisations.services import find_by_key
 from portal import codes
-from portal.activity import record
+from portal.activity.record import record
 from portal.admin import SupportAdmin
 from portal.errors import Refusal
 from portal.support import MOST_OF_A_KIND, Found, Search, finds

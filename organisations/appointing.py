@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from organisations import emails
 from organisations.models import Membership, Organisation
 from organisations.services import add_member, lock_organisation
-from portal.activity import record
+from portal.activity.record import record
 from portal.errors import Refusal
 from portal.lib.validators import clean_message
 from portal.logs import without_codes

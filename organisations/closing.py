@@ -10,7 +10,7 @@ from organisations import emails, joining
 from organisations.models import JoinRequest, Organisation
 from organisations.services import drop_member, lock_organisation, require_administrator
 from organisations.signals import organisation_closed, organisation_closing, organisation_locking
-from portal.activity import record
+from portal.activity.record import record
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb

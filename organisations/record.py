@@ -1,7 +1,7 @@
 """How what happens to invitations of members is recorded."""
 
 from organisations.models import MemberInvitation
-from portal.activity import unwritten
+from portal.activity.record import unwritten
 from portal.models import Activity, User
 from portal.verbs import Verb
 

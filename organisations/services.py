@@ -22,7 +22,7 @@ from organisations.settling import (
 )
 from organisations.signals import membership_ended
 from portal import codes, limits
-from portal.activity import record
+from portal.activity.record import record
 from portal.closing import lock_person
 from portal.errors import Refusal
 from portal.models import User

@@ -16,7 +16,8 @@ from organisations import inviting, joining, services
 from organisations.forms import JoinForm, NewOrganisationForm, OrganisationForm
 from organisations.models import JoinRequest, MemberInvitation, Membership, Organisation
 from organisations.permissions import is_last_administrator, must_use_two_step
-from portal import activity_page, codes, limits
+from portal import codes, limits
+from portal.activity import page as activity_page
 from portal.errors import Refusal
 from portal.lib.client_address import client_network
 from portal.models import Activity

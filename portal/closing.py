@@ -15,7 +15,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from portal import mail
-from portal.activity import record
+from portal.activity.record import record
 from portal.addresses import verified_addresses
 from portal.errors import Refusal
 from portal.models import FormerAddress, OutgoingEmail, User, digest_of

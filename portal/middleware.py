@@ -11,7 +11,7 @@ from django.utils import translation
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import escape_leading_slashes, url_has_allowed_host_and_scheme
 
-from portal.activity import Origin, acting_from
+from portal.activity.record import Origin, acting_from
 from portal.lib.client_address import client_address
 
 Handler = Callable[[HttpRequest], HttpResponse]

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
 from portal import accounts, limits, mail
-from portal.activity import Origin, acting_from
+from portal.activity.record import Origin, acting_from
 
 # A task takes no further batch after this; beat starts the next in ten seconds.
 LONGEST_SENDING_SECONDS = 60

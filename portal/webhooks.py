@@ -15,7 +15,7 @@ from django.utils.module_loading import import_string
 from django.views.decorators.csrf import csrf_exempt
 
 from portal import limits
-from portal.activity import Origin, acting_from
+from portal.activity.record import Origin, acting_from
 from portal.lib.client_address import client_address, client_network
 
 # By which of its settings (ANYMAIL_…) a provider shows that it is the one; any of them will do.

@@ -15,7 +15,7 @@ from locations import services as locations
 from locations.levels import Level
 from locations.models import Access, Location
 from organisations.services import lock_organisation
-from portal.activity import record_all
+from portal.activity.record import record_all
 from portal.errors import Refusal
 from portal.verbs import Verb
 from sharing import bulk_emails

@@ -11,7 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
 from portal import codes, limits
-from portal.activity import record
+from portal.activity.record import record
 from portal.answering import Holder, Situation
 from portal.invitations import CODE_PURPOSE, AbstractInvitation
 from portal.lib.client_address import client_network

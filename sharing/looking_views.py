@@ -18,7 +18,7 @@ from locations.forms import LocationForm
 from locations.levels import Level
 from locations.models import Access, Location
 from locations.querysets import say_ways
-from portal import activity_page
+from portal.activity import page as activity_page
 from portal.errors import Refusal
 from sharing import looking
 from sharing.pages import page, to_tab

@@ -20,7 +20,7 @@ from locations.models import Access
 from locations.permissions import Party
 from organisations.permissions import is_administrator
 from organisations.services import lock_organisation
-from portal.activity import record_all
+from portal.activity.record import record_all
 from portal.answering import Answering, Situation
 from portal.errors import Refusal
 from portal.models import User

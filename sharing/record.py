@@ -1,6 +1,6 @@
 """How what happens to invitations is recorded."""
 
-from portal.activity import unwritten
+from portal.activity.record import unwritten
 from portal.models import Activity, User
 from portal.verbs import Verb
 from sharing.models import Invitation, Transfer

@@ -21,7 +21,7 @@ from organisations.models import MemberInvitation
 from organisations.permissions import is_administrator
 from organisations.services import lock_organisation
 from portal import limits
-from portal.activity import record
+from portal.activity.record import record
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb

@@ -21,7 +21,7 @@ from locations.models import Access, Location, Opening
 from locations.permissions import Party
 from locations.record import of_party
 from organisations.models import Membership, Organisation
-from portal.activity import record_all
+from portal.activity.record import record_all
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb

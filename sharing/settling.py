@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from locations import services as locations
 from organisations.models import Organisation
-from portal.activity import record_all
+from portal.activity.record import record_all
 from portal.invitations import settle_due
 from portal.models import User
 from portal.verbs import Verb

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from organisations import inviting
-from portal.activity import Origin, acting_from
+from portal.activity.record import Origin, acting_from
 from sharing import bulk, reminders, requests, review_mail, settling, transfer
 
 

@@ -95,7 +95,7 @@ class FormerAddress(models.Model):
     """An address of an account that was deleted, as a keyed digest.
 
     The record of activity keeps what people were called and cannot be changed; by these it is told, when it
-    is shown, of whom to say "deleted user" (`portal.history`).
+    is shown, of whom to say "deleted user" (`portal.activity.sentences`).
     """
 
     user = models.ForeignKey(

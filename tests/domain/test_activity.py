@@ -15,9 +15,9 @@ from locations.models import Access, Location
 from organisations.models import Organisation
 from organisations.services import add_member
 from portal import codes, mail
-from portal.activity import Origin, acting_from, record
+from portal.activity.record import Origin, acting_from, record
+from portal.activity.sentences import lines
 from portal.errors import Refusal
-from portal.history import lines
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
 from sharing import acceptance, handing_out, removal, services, settling, terms

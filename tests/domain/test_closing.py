@@ -12,9 +12,9 @@ from organisations.joining import approve, ask_to_join
 from organisations.models import JoinRequest, Organisation
 from organisations.services import add_member
 from portal import closing, mail
-from portal.activity import record
-from portal.activity_page import Record
-from portal.history import lines
+from portal.activity.page import Record
+from portal.activity.record import record
+from portal.activity.sentences import lines
 from portal.models import Activity, FormerAddress, OutgoingEmail, User, digest_of
 from portal.verbs import Kind, Verb
 from sharing import handing_out, services

@@ -14,7 +14,7 @@ from locations.permissions import level_of, levels_of
 from locations.services import give_access
 from locations.ways import Ways
 from organisations.services import create_organisation
-from portal.history import lines
+from portal.activity.sentences import lines
 from portal.models import Activity, Throttle
 from sharing import acceptance, handing_out, services
 from sharing.models import Invitation

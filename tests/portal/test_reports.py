@@ -9,7 +9,7 @@ import requests
 from django.utils import timezone
 
 from portal import limits, mail
-from portal.activity import record
+from portal.activity.record import record
 from portal.failures import Failure, failure_of
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb

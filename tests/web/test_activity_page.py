@@ -11,8 +11,8 @@ from django.urls import reverse
 
 from locations.services import change_location
 from organisations.services import change_role
-from portal import activity_page
-from portal.activity import record
+from portal.activity import page as activity_page
+from portal.activity.record import record
 from portal.models import Activity, User
 from portal.verbs import VERBS_OF, Kind, Verb
 from sharing import handing_out

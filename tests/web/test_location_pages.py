@@ -15,7 +15,7 @@ from locations.projection import project
 from locations.querysets import PAGE_SIZE
 from locations.services import archive_location, change_location, give_access
 from organisations.services import add_member, create_organisation
-from portal import history
+from portal.activity import sentences
 from portal.models import Activity, User
 from portal.verbs import Verb
 from tests.cast import MEMBER, Cast, invite, make_location, make_person, share
@@ -210,8 +210,9 @@ def test_what_was_chosen_stands_in_the_record_as_it_is_called(cast: Cast, langua
 
 def test_a_value_that_is_no_longer_offered_stands_as_it_was_stored(cast: Cast) -> None:
     """The record is older than the list of choices; and what is yes or no is said so."""
-    assert history._change(Verb.LOCATION_CHANGED, "category", "barn", "public")[1:] == ("barn", "Public")
-    assert history._change(Verb.ORGANISATION_CHANGED, "accepts_shares", "True", "False")[1:] == ("Yes", "No")
+    of_location, of_organisation = Verb.LOCATION_CHANGED, Verb.ORGANISATION_CHANGED
+    assert sentences._change(of_location, "category", "barn", "public")[1:] == ("barn", "Public")
+    assert sentences._change(of_organisation, "accepts_shares", "True", "False")[1:] == ("Yes", "No")
 
 
 @pytest.mark.parametrize(
@@ -440,7 +441,7 @@ def test_the_record_is_of_this_location_alone(scene: Scene) -> None:
 
 def test_the_record_is_paged(cast: Cast) -> None:
     """Newest first; older ones by a link, and back, filter and all; a made-up page gives a page."""
-    from portal.activity import record
+    from portal.activity.record import record
 
     for number in range(60):
         record(

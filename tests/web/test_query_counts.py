@@ -10,7 +10,7 @@ from locations.levels import Level
 from locations.models import ChargePoint, Circuit
 from organisations.inviting import invite as invite_members
 from organisations.services import add_member, create_organisation
-from portal.activity import record
+from portal.activity.record import record
 from portal.models import Throttle
 from portal.verbs import Verb
 from sharing import requests, services, transfer

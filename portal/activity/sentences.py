@@ -11,7 +11,7 @@ from django.db.models import BooleanField, DateTimeField
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.deleted_users import DeletedUsers
+from portal.activity.deleted_people import DeletedUsers
 from portal.lib.humanize import last_day, masked
 from portal.models import Activity
 from portal.verbs import Verb

@@ -14,8 +14,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal import history
-from portal.deleted_users import without_deleted
+from portal.activity import sentences
+from portal.activity.deleted_people import without_deleted
 from portal.lib import spreadsheets
 from portal.lib.replica import may_lag
 from portal.lib.spreadsheets import harmless
@@ -123,7 +123,7 @@ def fill(request: HttpRequest, record: Record, context: dict[str, Any]) -> Filte
         page = record.matching(form.cleaned_data).page(
             older_than=request.GET.get("before", ""), newer_than=request.GET.get("after", "")
         )
-        context["lines"] = history.lines(page.entries, may_see_addresses=record.may_see_addresses)
+        context["lines"] = sentences.lines(page.entries, may_see_addresses=record.may_see_addresses)
         context["page"] = page
     context |= {"filter": form, "names_locations": record.names_locations}
     return form
@@ -147,7 +147,7 @@ def _rows(record: Record, entries: Iterator[Any]) -> Iterator[str]:
 
 def _cells(record: Record, entries: Iterator[Any]) -> Iterator[list[str]]:
     while some := list(islice(entries, ROWS_AT_ONCE)):
-        for line in history.lines(some, may_see_addresses=record.may_see_addresses):
+        for line in sentences.lines(some, may_see_addresses=record.may_see_addresses):
             changes = [f"{name}: {before or '–'} → {after or '–'}" for name, before, after in line.changes]
             details = "; ".join(filter(None, [line.level, line.because, *changes]))
             cells = [line.actor, line.what, line.party, *_where(record, line.location), details]
