@@ -54,7 +54,7 @@ lint: $(VENV)/.installed-tests ## Check style, types and templates
 		sharing/bulk_selection.py sharing/bulk_share.py sharing/bulk_access.py sharing/offers.py \
 		organisations/joining.py organisations/inviting.py \
 		organisations/appointing.py locations/drift.py locations/handover.py locations/record.py locations/ways.py \
-		portal/addresses.py portal/invitations.py portal/answering.py portal/delivery.py portal/failures.py
+		portal/addresses.py portal/invitations.py portal/answering.py portal/mail/delivery.py portal/failures.py
 	@$(VENV)/bin/djlint --lint --quiet templates
 
 lock: $(VENV)/.installed-tests ## Resolve the dependencies of pyproject.toml into the two requirements files

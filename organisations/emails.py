@@ -7,8 +7,8 @@ from django.utils.translation import gettext_lazy
 
 from organisations.models import JoinRequest, Membership, Organisation
 from organisations.permissions import is_administrator
-from portal import mail
-from portal.mail import Message, absolute_url, builds
+from portal.mail import outbox
+from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User
 
 
@@ -243,7 +243,7 @@ def _is_member(row: OutgoingEmail, organisation: Organisation) -> bool:
 
 
 def _queue(kind: str, about: uuid.UUID, reader: User, **details: object) -> None:
-    mail.queue(
+    outbox.queue(
         kind,
         key=f"{kind}/{about}/{reader.pk}/{uuid.uuid4().hex}",
         address=reader.email,

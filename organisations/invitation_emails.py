@@ -9,7 +9,7 @@ from organisations.models import MemberInvitation
 from organisations.permissions import is_administrator
 from portal.invitation_mail import invitation_of, person_with_address, queue_about, queue_to_address, way_in
 from portal.lib.humanize import until
-from portal.mail import Message, builds
+from portal.mail.outbox import Message, builds
 from portal.models import OutgoingEmail, User
 
 

@@ -21,9 +21,10 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.translation import get_language
 
-from portal import limits, mail
+from portal import limits
 from portal.lib.addresses import clean_address
 from portal.lib.client_address import client_network
+from portal.mail import outbox
 from portal.models import User
 
 # A sign-up nobody confirmed is forgotten then; the link to confirm it works for less.
@@ -40,7 +41,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """Queue what allauth wants sent. Names who it is for and what about, and keeps nothing secret."""
         user = context.get("user")
         user = user if isinstance(user, User) else User.objects.with_verified_address(email)
-        mail.queue(
+        outbox.queue(
             "account",
             key=f"account/{get_random_string(22)}",
             address=email,

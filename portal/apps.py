@@ -13,7 +13,7 @@ class PortalConfig(AppConfig):
         """Find the system checks, the listeners, and the e-mails each app sends."""
         import_module("portal.checks")
         import_module("portal.accounts")
-        import_module("portal.delivery")
+        import_module("portal.mail.delivery")
         for config in apps.get_app_configs():
             for name in ("emails", "invitation_emails"):
                 if module_has_submodule(config.module, name):

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from portal import webhooks
+from portal.mail import webhooks
 
 
 @register(Tags.security, deploy=True)

@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from portal import mail
 from portal.activity.record import record
 from portal.addresses import verified_addresses
 from portal.errors import Refusal
+from portal.mail import outbox
 from portal.models import FormerAddress, OutgoingEmail, User, digest_of
 from portal.signals import account_closing, account_obstacles
 from portal.verbs import Verb
@@ -77,7 +77,7 @@ def _drop_mail(user: User, addresses: set[str]) -> None:
 
 def _queue_farewell(user: User) -> None:
     """To the address itself: the account it was sent for is no more."""
-    mail.queue(
+    outbox.queue(
         "account-deleted",
         key=f"account-deleted/{user.uuid}",
         address=user.email,

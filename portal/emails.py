@@ -9,7 +9,7 @@ from allauth.account.utils import user_pk_to_url_str
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from portal.mail import Message, absolute_url, builds
+from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail
 
 

@@ -4,7 +4,7 @@ It is kombu's own `filesystem` transport with two faults mended: kombu writes a 
 can read it half written and then stops; and it passes every message through the system's temporary folder.
 Here a message appears whole, is taken by renaming it within the portal's own folders, and a file that is no
 message is dropped. Messages may still be lost when a worker is killed; nothing depends on them
-(`portal.mail`).
+(`portal.mail.outbox`).
 """
 
 import logging

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from portal import codes, mail
+from portal import codes
 from portal.failures import Failure
 from portal.invitations import AbstractInvitation
-from portal.mail import absolute_url
+from portal.mail import outbox
+from portal.mail.outbox import absolute_url
 from portal.models import OutgoingEmail, User
 
 Status = OutgoingEmail.Status
@@ -25,7 +26,7 @@ def queue_about(
     **details: object,
 ) -> None:
     """Queue one message about this renewal of an invitation, one per reader or per `once`."""
-    mail.queue(kind, **letter_about(kind, invitation, reader, address=address, once=once, **details))
+    outbox.queue(kind, **letter_about(kind, invitation, reader, address=address, once=once, **details))
 
 
 def letter_about(

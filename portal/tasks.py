@@ -5,8 +5,9 @@ import time
 from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
-from portal import accounts, limits, mail
+from portal import accounts, limits
 from portal.activity.record import Origin, acting_from
+from portal.mail import outbox
 
 # A task takes no further batch after this; beat starts the next in ten seconds.
 LONGEST_SENDING_SECONDS = 60
@@ -17,7 +18,7 @@ def deliver_due_email() -> None:
     """Send e-mail until nothing is due, well within the time a task may take."""
     end = time.monotonic() + LONGEST_SENDING_SECONDS
     with acting_from(Origin(via="worker")):
-        while mail.deliver_due() and time.monotonic() < end:
+        while outbox.deliver_due() and time.monotonic() < end:
             pass
 
 

@@ -4,7 +4,8 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from portal import inbox, support, views, webhooks
+from portal import support, views
+from portal.mail import dev_inbox, webhooks
 
 handler404 = "portal.views.not_found"
 
@@ -23,7 +24,7 @@ urlpatterns = [
 ]
 if settings.DEVELOPMENT:
     urlpatterns += [
-        path("dev/inbox/", inbox.inbox, name="inbox"),
-        path("dev/inbox/<str:name>/<int:index>/", inbox.message, name="inbox_message"),
-        path("dev/inbox/<str:name>/<int:index>/html/", inbox.html, name="inbox_html"),
+        path("dev/inbox/", dev_inbox.inbox, name="inbox"),
+        path("dev/inbox/<str:name>/<int:index>/", dev_inbox.message, name="inbox_message"),
+        path("dev/inbox/<str:name>/<int:index>/html/", dev_inbox.html, name="inbox_html"),
     ]

@@ -10,7 +10,7 @@ from locations.models import Location
 from organisations.permissions import is_administrator
 from portal.invitation_mail import invitation_of, person_with_address, queue_about, queue_to_address, way_in
 from portal.lib.humanize import last_day, until
-from portal.mail import Message, absolute_url, builds
+from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User
 from sharing.emails import listed
 from sharing.models import Invitation, Offer

@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from locations.levels import Level
 from locations.models import Access, Location
 from organisations.permissions import is_administrator
-from portal import mail
 from portal.invitation_mail import (
     invitation_of,
     letter_about,
@@ -22,7 +21,8 @@ from portal.invitation_mail import (
     way_in,
 )
 from portal.lib.humanize import last_day, until
-from portal.mail import Message, absolute_url, builds
+from portal.mail import outbox
+from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User
 from sharing.models import Acceptance, Invitation
 from sharing.permissions import shared_through, would_end
@@ -36,7 +36,7 @@ def queue_invitation(invitation: Invitation) -> None:
     if invitation.organisation:
         members = invitation.organisation.memberships.administrators().by_name()
         letters = [letter_about("invitation", invitation, membership.user) for membership in members]
-        mail.queue_all("invitation", letters)
+        outbox.queue_all("invitation", letters)
     else:
         queue_to_address("invitation", invitation)
 
@@ -67,7 +67,7 @@ def queue_expired(invitation: Invitation) -> None:
 def queue_withdrawn(invitation: Invitation) -> None:
     """Tell those who have been sent the invitation that it works no longer."""
     sent = OutgoingEmail.objects.reached("invitation", invitation.uuid, invitation.nonce)
-    mail.queue_all(
+    outbox.queue_all(
         "withdrawn",
         [
             letter_about("withdrawn", invitation, row.recipient, address=row.address, once=str(row.pk))

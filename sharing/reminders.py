@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 
 from locations.models import Access, Location
 from locations.services import lock_location
-from portal import mail
 from portal.lib.humanize import last_day
-from portal.mail import Message, absolute_url, builds
+from portal.mail import outbox
+from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User
 from sharing.emails import holders
 from sharing.permissions import Viewer
@@ -64,7 +64,7 @@ def _remind(pk: int) -> bool:
 
 def _queue(access: Access, reader: User) -> None:
     version = _version(access)
-    mail.queue(
+    outbox.queue(
         KIND,
         key=f"{KIND}/{access.uuid}/{version}/{reader.pk}",
         address=reader.email,

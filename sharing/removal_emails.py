@@ -8,8 +8,8 @@ from django.utils.translation import ngettext
 
 from locations.models import Access, Location
 from locations.permissions import level_of
-from portal import mail
-from portal.mail import Message, builds
+from portal.mail import outbox
+from portal.mail.outbox import Message, builds
 from portal.models import OutgoingEmail, User
 from sharing.emails import holders, listed
 
@@ -30,7 +30,7 @@ def queue_accesses_removed(accesses: Iterable[Access], by: User) -> None:
             kind = "access-removed" if len(theirs) == 1 else "accesses-removed"
             letters[kind].append(_letter(kind, reader, theirs, by))
     for kind, found in letters.items():
-        mail.queue_all(kind, found)
+        outbox.queue_all(kind, found)
 
 
 def _letter(kind: str, reader: User, lost: list[Access], by: User) -> dict[str, object]:

@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 from locations.models import Access
 from locations.permissions import level_of
 from organisations.models import Membership
-from portal import mail
 from portal.invitation_mail import person_with_address
-from portal.mail import Message, absolute_url, builds
+from portal.mail import outbox
+from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User
 from sharing.models import AccessRequest
 
@@ -35,7 +35,7 @@ def queue_answer(request: AccessRequest) -> None:
 
 def _queue(kind: str, request: AccessRequest, readers: Iterable[User]) -> None:
     for reader in readers:
-        mail.queue(
+        outbox.queue(
             kind,
             key=f"{kind}/{request.uuid}/{request.asked_at.isoformat()}/{reader.pk}",
             address=reader.email,

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from portal.mail import Message, absolute_url
+from portal.mail.outbox import Message, absolute_url
 
 
 def message_to_review(parties: int, locations: int, unused: int) -> Message:

@@ -15,8 +15,8 @@ from django.utils import timezone
 from locations.levels import Level
 from locations.models import Access
 from organisations.models import Membership
-from portal import mail
-from portal.mail import Message, builds
+from portal.mail import outbox
+from portal.mail.outbox import Message, builds
 from portal.models import OutgoingEmail, User
 from sharing.models import ReviewReader
 from sharing.review import Item, groups_of, items_of
@@ -77,7 +77,7 @@ def _ask(user: User) -> bool:
     due = asked_of(user, personally=reader.wants_mail).is_due(reader.told_at)
     if due:
         before = reader.told_at.isoformat() if reader.told_at else "first"
-        mail.queue(
+        outbox.queue(
             KIND,
             key=f"{KIND}/{user.uuid}/{before}",
             address=user.email,

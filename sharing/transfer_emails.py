@@ -8,7 +8,7 @@ from locations.models import Access
 from locations.permissions import level_of
 from portal.invitation_mail import invitation_of, person_with_address, queue_about, queue_to_address, way_in
 from portal.lib.humanize import until
-from portal.mail import Message, absolute_url, builds
+from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User
 from sharing.models import Transfer
 from sharing.permissions import Viewer

@@ -33,8 +33,8 @@ class OutgoingEmailQuerySet(models.QuerySet["OutgoingEmail"]):
 class OutgoingEmail(models.Model):
     """One message to one recipient, written in the transaction that causes it.
 
-    A row carries what to say about which thing and in which language, never a code: `portal.mail` renders
-    the message from the thing itself at the moment it is sent.
+    A row carries what to say about which thing and in which language, never a code: `portal.mail.outbox`
+    renders the message from the thing itself at the moment it is sent.
     """
 
     class Status(models.TextChoices):

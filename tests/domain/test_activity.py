@@ -14,10 +14,11 @@ from locations.levels import Level
 from locations.models import Access, Location
 from organisations.models import Organisation
 from organisations.services import add_member
-from portal import codes, mail
+from portal import codes
 from portal.activity.record import Origin, acting_from, record
 from portal.activity.sentences import lines
 from portal.errors import Refusal
+from portal.mail import outbox
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
 from sharing import acceptance, handing_out, removal, services, settling, terms
@@ -220,7 +221,7 @@ def test_no_code_or_key_stands_in_any_column_of_any_table(cast: Cast) -> None:
     """A code or key stands in no database column; grouped, plain or lower-cased."""
     walk = Walk(cast, 4)
     walk.run(120)
-    while mail.deliver_due():
+    while outbox.deliver_due():
         pass
     key = cast.operators.key
     services_key = codes.normalise(key, length=16)

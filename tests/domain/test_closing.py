@@ -11,10 +11,11 @@ from locations.services import archive_location, give_access
 from organisations.joining import approve, ask_to_join
 from organisations.models import JoinRequest, Organisation
 from organisations.services import add_member
-from portal import closing, mail
+from portal import closing
 from portal.activity.page import Record
 from portal.activity.record import record
 from portal.activity.sentences import lines
+from portal.mail import outbox
 from portal.models import Activity, FormerAddress, OutgoingEmail, User, digest_of
 from portal.verbs import Kind, Verb
 from sharing import handing_out, services
@@ -141,18 +142,18 @@ def test_deleting_takes_as_many_statements_whatever_they_had(
 
 def test_the_last_mail_says_so_and_no_other_is_sent(cast: Cast, nina: User, mailoutbox: list) -> None:  # type: ignore[type-arg]
     """To the address itself; what waited is dropped, and what comes later goes to nobody."""
-    while mail.deliver_due():
+    while outbox.deliver_due():
         pass
     mailoutbox.clear()
-    mail.queue(
+    outbox.queue(
         "account", key="w", address=nina.email, language="da", recipient=nina, template="email_changed"
     )
     closing.close_account(user=nina)
     nina.refresh_from_db()
-    mail.queue(
+    outbox.queue(
         "account", key="l", address=nina.email, language="da", recipient=nina, template="email_changed"
     )
-    while mail.deliver_due():
+    while outbox.deliver_due():
         pass
     assert [(each.to, each.subject) for each in mailoutbox] == [
         (["nina@test.example"], "Your account was deleted")

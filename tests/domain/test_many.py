@@ -13,9 +13,9 @@ from locations.models import Access, Location
 from locations.permissions import level_of
 from locations.services import archive_location, give_access
 from organisations.services import replace_key
-from portal import mail
 from portal.answering import Holder, Situation
 from portal.invitations import VALIDITY
+from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
 from sharing import acceptance, bulk, handing_out, kinds, mine, offers, removal, services, settling
@@ -125,7 +125,7 @@ def test_one_e_mail_for_all_of_it_and_one_for_each_administrator(cast: Cast) -> 
     assert offer.size == 3 and offer.recipient == "Nordlys"
     assert letters() == [("offer", "operator2@test.example"), ("offer", "operator@test.example")]
     row = OutgoingEmail.objects.filter(kind="offer").first()
-    email = row and mail.render(row)
+    email = row and outbox.render(row)
     assert email and email.subject == "Installer shares 3 locations with Nordlys"
     assert "Plads 1, Havnevej 2, 8000 Aarhus" in str(email.body)
     # Each location's tab shows its own.
@@ -137,7 +137,7 @@ def test_one_e_mail_for_all_of_it_and_one_for_each_administrator(cast: Cast) -> 
 def test_the_e_mail_names_twenty_and_counts_the_rest(cast: Cast) -> None:
     offer = share_all(cast, sites_of(cast, 22), email=NEW_ADDRESS, message="Velkommen")
     row = OutgoingEmail.objects.get(about=offer.uuid)
-    email = mail.render(row)
+    email = outbox.render(row)
     assert email and str(email.body).count("Havnevej 2, 8000 Aarhus") == 20
     assert "2 more, in the portal" in str(email.body) and "Velkommen" in str(email.body)
 
@@ -358,7 +358,7 @@ def test_all_is_accepted_in_one_step(cast: Cast) -> None:
         assert level_of(cast.contractor, site) == CONFIGURE
     assert letters("offer-accepted") == [("offer-accepted", cast.installer.email)]
     row = OutgoingEmail.objects.get(kind="offer-accepted")
-    assert (email := mail.render(row)) and "has added 3 locations" in email.subject
+    assert (email := outbox.render(row)) and "has added 3 locations" in email.subject
     assert mine.count_waiting(cast.contractor).total() == 0
     with refused("used already"):
         offers.accept(offer=offer, by=cast.contractor, nonce=offer.nonce)
@@ -418,7 +418,7 @@ def test_declining_declines_each(cast: Cast) -> None:
     assert states == {"Plads 0": "accepted", "Plads 1": "declined", "Plads 2": "declined"}
     assert Activity.objects.filter(verb=Verb.INVITATION_DECLINED).count() == 2
     assert letters("offer-declined") == [("offer-declined", cast.installer.email)]
-    email = mail.render(OutgoingEmail.objects.get(kind="offer-declined"))
+    email = outbox.render(OutgoingEmail.objects.get(kind="offer-declined"))
     assert email and email.subject == "contractor@test.example does not want 3 locations"
 
 
@@ -456,13 +456,13 @@ def test_what_a_sharer_with_an_end_offers_says_until_when(cast: Cast) -> None:
 def test_the_sharer_withdraws_all_of_it(cast: Cast) -> None:
     sites = sites_of(cast, 2)
     offer = share_all(cast, sites, email=cast.contractor.email)
-    mail.deliver_due()
+    outbox.deliver_due()
     assert offers.withdraw(offer=offer, by=cast.installer)
     assert not offers.withdraw(offer=offer, by=cast.installer)
     assert set(Invitation.objects.values_list("state", flat=True)) == {"withdrawn"}
     assert letters("offer-withdrawn") == [("offer-withdrawn", cast.contractor.email)]
     assert letters("withdrawn") == []
-    email = mail.render(OutgoingEmail.objects.get(kind="offer-withdrawn"))
+    email = outbox.render(OutgoingEmail.objects.get(kind="offer-withdrawn"))
     assert email and "The invitation to 2 locations was withdrawn" in email.subject
     again = share_all(cast, sites, email=cast.contractor.email)
     take_up(again, cast.contractor)
@@ -481,7 +481,7 @@ def test_nobody_answers(cast: Cast) -> None:
             )
     assert settling.settle_expired_invitations() == 3
     assert letters("expired") == [] and letters("offer-expired") == [("offer-expired", cast.installer.email)]
-    assert (email := mail.render(OutgoingEmail.objects.get(kind="offer-expired")))
+    assert (email := outbox.render(OutgoingEmail.objects.get(kind="offer-expired")))
     assert email.subject == "Your invitation to contractor@test.example for 2 locations has expired"
     offer.refresh_from_db()
     assert mine.page_of(cast.installer).sent == [offer]
@@ -511,7 +511,7 @@ def test_situations_of_an_offer(cast: Cast) -> None:
     archive_location(location=cast.site, by=cast.installer)
     assert kinds.situation_of(second, Holder(cast.contractor)) == Situation.STOPPED
     offers.OFFERS.ask_for_new(invitation=second, by=cast.stranger)
-    assert (email := mail.render(OutgoingEmail.objects.get(kind="offer-asked-for")))
+    assert (email := outbox.render(OutgoingEmail.objects.get(kind="offer-asked-for")))
     assert "Stranger asks for a new invitation to 1 location" in email.subject
 
 
@@ -544,7 +544,7 @@ def test_everything_that_a_party_has(cast: Cast) -> None:
         ("accesses-removed", "contractor@test.example"),
         ("accesses-removed", "customer@test.example"),
     ]
-    email = mail.render(OutgoingEmail.objects.get(kind="accesses-removed", address="customer@test.example"))
+    email = outbox.render(OutgoingEmail.objects.get(kind="accesses-removed", address="customer@test.example"))
     assert email and email.subject == "Your access to 3 locations has ended"
     for site in sites:
         assert level_of(cast.contractor, site) is None and level_of(cast.customer, site) is None

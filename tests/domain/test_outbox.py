@@ -25,8 +25,9 @@ from locations.models import Access
 from locations.services import settle_ended_access
 from organisations.models import Membership
 from organisations.services import add_member
-from portal import codes, limits, mail, tasks
+from portal import codes, limits, tasks
 from portal.limits import Limit
+from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
 from sharing import acceptance, handing_out, removal, services, settling
@@ -44,7 +45,7 @@ WITHDRAW_FROM_ORGANISATION = 10
 def queue(key: str = "k", address: str = "a@b.example", **fields: Any) -> OutgoingEmail:
     """A message that needs nothing but itself."""
     terms = {"language": "en-gb", "template": "unknown_account"} | fields
-    mail.queue("account", key=key, address=address, **terms)
+    outbox.queue("account", key=key, address=address, **terms)
     make_due()
     return OutgoingEmail.objects.get(key=key)
 
@@ -56,7 +57,7 @@ def make_due() -> None:
 
 def send_all() -> None:
     make_due()
-    while mail.deliver_due():
+    while outbox.deliver_due():
         pass
 
 
@@ -118,10 +119,10 @@ def test_the_next_batch_costs_the_same_beside_ten_thousand_that_wait() -> None:
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE portal_outgoingemail")
-        sql, parameters = OutgoingEmail.objects.due()[: mail.BATCH].query.sql_with_params()
+        sql, parameters = OutgoingEmail.objects.due()[: outbox.BATCH].query.sql_with_params()
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", parameters)
         plan = cursor.fetchone()[0][0]["Plan"]
-    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] <= 3 * mail.BATCH
+    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] <= 3 * outbox.BATCH
 
 
 def test_a_batch_is_sent_over_one_connection_and_a_fault_costs_only_its_own_message(
@@ -152,7 +153,7 @@ def test_a_batch_is_sent_over_one_connection_and_a_fault_costs_only_its_own_mess
     monkeypatch.setattr(BaseEmailBackend, "open", begin)
     monkeypatch.setattr(BaseEmailBackend, "close", end)
     monkeypatch.setattr(EmailMultiAlternatives, "send", send)
-    mail.deliver_due()
+    outbox.deliver_due()
     assert steps == ["open", "0", "1", "close", "open", "2", "3", "close"]
     assert OutgoingEmail.objects.filter(status=Status.SENT).count() == 3
 
@@ -187,22 +188,22 @@ def test_a_broker_that_is_gone_harms_nothing(
 @pytest.mark.django_db
 def test_a_claim_is_a_lease_nobody_else_holds(mailoutbox: Mailbox) -> None:
     row = queue()
-    (claimed,) = mail._claim()
+    (claimed,) = outbox._claim()
     assert (claimed.pk, claimed.status, claimed.attempts) == (row.pk, Status.SENDING, 1)
-    assert mail._claim() == []
-    assert timedelta(seconds=170) < claimed.due_at - timezone.now() <= mail.LEASE
+    assert outbox._claim() == []
+    assert timedelta(seconds=170) < claimed.due_at - timezone.now() <= outbox.LEASE
     # A dead worker's lease simply comes due; what it may still write is void.
     OutgoingEmail.objects.update(due_at=timezone.now() - timedelta(seconds=1))
-    (again,) = mail._claim()
+    (again,) = outbox._claim()
     assert (again.claim != claimed.claim, again.attempts) == (True, 2)
-    mail._deliver(claimed, get_connection())
+    outbox._deliver(claimed, get_connection())
     assert OutgoingEmail.objects.get().status == Status.SENDING
-    mail._deliver(again, get_connection())
+    outbox._deliver(again, get_connection())
     assert OutgoingEmail.objects.get().status == Status.SENT
 
 
 def test_a_lease_is_longer_than_a_task_may_run(settings: Any) -> None:
-    assert mail.LEASE.total_seconds() > settings.CELERY_TASK_TIME_LIMIT
+    assert outbox.LEASE.total_seconds() > settings.CELERY_TASK_TIME_LIMIT
 
 
 @pytest.mark.django_db
@@ -211,7 +212,7 @@ def test_what_is_due_goes_oldest_first_in_batches(mailoutbox: Mailbox) -> None:
     rows = [queue(str(number), f"{number}@b.example") for number in range(45)]
     for number, row in enumerate(rows):
         OutgoingEmail.objects.filter(pk=row.pk).update(due_at=moment - timedelta(seconds=number))
-    assert [mail.deliver_due() for _ in range(4)] == [20, 20, 5, 0]
+    assert [outbox.deliver_due() for _ in range(4)] == [20, 20, 5, 0]
     first = {message.to[0] for message in mailoutbox[:20]}
     assert first == {f"{number}@b.example" for number in range(25, 45)}
     assert len({message.to[0] for message in mailoutbox}) == 45
@@ -221,14 +222,14 @@ def test_what_is_due_goes_oldest_first_in_batches(mailoutbox: Mailbox) -> None:
 def test_what_is_not_due_waits(mailoutbox: Mailbox) -> None:
     queue()
     OutgoingEmail.objects.update(due_at=timezone.now() + timedelta(seconds=5))
-    assert mail.deliver_due() == 0
+    assert outbox.deliver_due() == 0
     assert mailoutbox == []
 
 
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_never_take_the_same_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mail, "_nudge", lambda: None)
+    monkeypatch.setattr(outbox, "_nudge", lambda: None)
     for number in range(200):
         queue(str(number))
     taken: list[uuid.UUID] = []
@@ -237,7 +238,7 @@ def test_two_workers_never_take_the_same_row(monkeypatch: pytest.MonkeyPatch) ->
     def work() -> None:
         try:
             start.wait()
-            while rows := mail._claim():
+            while rows := outbox._claim():
                 taken.extend(row.pk for row in rows)
         finally:
             connection.close()
@@ -292,13 +293,13 @@ def test_a_passing_fault_comes_due_again(
     queue()
     with monkeypatch.context() as patch:
         failing(patch, error)
-        mail.deliver_due()
+        outbox.deliver_due()
     row = OutgoingEmail.objects.get()
     assert (row.status, row.attempts) == (Status.QUEUED, 1)
     assert row.last_error.startswith(type(error).__name__)
     assert row.due_at > timezone.now() + timedelta(seconds=10)
     OutgoingEmail.objects.update(due_at=timezone.now() - timedelta(seconds=1))
-    mail.deliver_due()
+    outbox.deliver_due()
     row.refresh_from_db()
     assert (row.status, row.attempts, row.last_error) == (Status.SENT, 2, "")
     assert row.sent_at is not None
@@ -322,10 +323,10 @@ def test_why_a_mail_server_refused_is_kept_and_recorded(cast: Cast, monkeypatch:
 def test_a_refusal_for_good_ends_it(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     queue()
     failing(monkeypatch, error)
-    mail.deliver_due()
+    outbox.deliver_due()
     row = OutgoingEmail.objects.get()
     assert (row.status, row.attempts) == (Status.FAILED, 1)
-    assert mail.deliver_due() == 0
+    assert outbox.deliver_due() == 0
 
 
 @pytest.mark.django_db
@@ -347,7 +348,7 @@ def test_a_mail_server_that_refuses_the_portal_itself_loses_no_message(
     """A changed password says nothing about this message: an hour later it can be sent (nothing lost)."""
     queue()
     failing(monkeypatch, error)
-    mail.deliver_due()
+    outbox.deliver_due()
     assert OutgoingEmail.objects.get().status == Status.QUEUED
 
 
@@ -367,11 +368,11 @@ def test_a_batch_slower_than_its_lease_sends_nothing_twice(monkeypatch: pytest.M
         OutgoingEmail.objects.filter(status=Status.SENDING).update(due_at=in_days(-1))
         if len(sent) == 2:  # … and this time another worker has taken up what is left.
             last = OutgoingEmail.objects.exclude(address__in=sent)
-            last.update(claim=uuid.uuid4(), due_at=timezone.now() + mail.LEASE)
+            last.update(claim=uuid.uuid4(), due_at=timezone.now() + outbox.LEASE)
         return 1
 
     monkeypatch.setattr(EmailMultiAlternatives, "send", slow)
-    mail.deliver_due()
+    outbox.deliver_due()
     assert len(sent) == len(set(sent)) == 2
     assert all(lease > timedelta(seconds=170) for lease in leases)
     assert OutgoingEmail.objects.filter(status=Status.SENT).count() == 2
@@ -383,7 +384,7 @@ def test_a_task_that_runs_out_of_time_ends_and_keeps_its_lease(monkeypatch: pyte
     queue()
     failing(monkeypatch, SoftTimeLimitExceeded())
     with pytest.raises(SoftTimeLimitExceeded):
-        mail.deliver_due()
+        outbox.deliver_due()
     row = OutgoingEmail.objects.get()
     assert (row.status, row.last_error) == (Status.SENDING, "")
     assert row.due_at > timezone.now() + timedelta(seconds=170)
@@ -394,7 +395,7 @@ def test_a_task_takes_no_batch_after_a_minute(monkeypatch: pytest.MonkeyPatch) -
     clock = iter(range(0, 1000, 25))
     monkeypatch.setattr("portal.tasks.time.monotonic", lambda: next(clock))
     batches: list[int] = []
-    monkeypatch.setattr(mail, "deliver_due", lambda: batches.append(1) or 20)
+    monkeypatch.setattr(outbox, "deliver_due", lambda: batches.append(1) or 20)
     tasks.deliver_due_email()
     assert len(batches) == 3
 
@@ -405,7 +406,7 @@ def test_the_last_error_holds_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
     code = codes.grouped(codes.derive(purpose="t", subject="t", nonce="t", length=12))
     queue()
     failing(monkeypatch, OSError(f"refused: http://localhost:8000/add/{code}/"))
-    mail.deliver_due()
+    outbox.deliver_due()
     error = OutgoingEmail.objects.get().last_error
     assert code not in error and error.startswith("OSError: refused")
 
@@ -416,7 +417,7 @@ def test_waits_grow_and_twelve_tries_end_it_after_some_hours(monkeypatch: pytest
     failing(monkeypatch, OSError("no route"))
     waits = []
     for attempt in range(1, 13):
-        assert mail.deliver_due() == 1
+        assert outbox.deliver_due() == 1
         row = OutgoingEmail.objects.get()
         assert row.attempts == attempt
         waits.append((row.due_at - timezone.now()).total_seconds())
@@ -425,14 +426,14 @@ def test_waits_grow_and_twelve_tries_end_it_after_some_hours(monkeypatch: pytest
     for number, wait in enumerate(waits[:11]):
         longest = min(30 * 2**number, 3600)
         assert longest / 2 - 2 <= wait <= longest
-    assert mail.deliver_due() == 0
+    assert outbox.deliver_due() == 0
 
 
 @pytest.mark.django_db
 def test_one_bad_message_does_not_stop_the_others(mailoutbox: Mailbox) -> None:
-    mail.queue("unheard-of", key="bad", address="a@b.example", language="en-gb")
+    outbox.queue("unheard-of", key="bad", address="a@b.example", language="en-gb")
     queue("good")  # and makes both due
-    mail.deliver_due()
+    outbox.deliver_due()
     states = dict(OutgoingEmail.objects.values_list("key", "status"))
     assert states == {"bad": Status.QUEUED, "good": Status.SENT}
     assert len(mailoutbox) == 1
@@ -441,8 +442,8 @@ def test_one_bad_message_does_not_stop_the_others(mailoutbox: Mailbox) -> None:
 @pytest.mark.django_db
 def test_retries_are_recognisable_as_one_message(mailoutbox: Mailbox) -> None:
     row = queue()
-    assert mail.render(row).extra_headers == mail.render(row).extra_headers
-    assert str(row.pk) in mail.render(row).extra_headers["Message-ID"]
+    assert outbox.render(row).extra_headers == outbox.render(row).extra_headers
+    assert str(row.pk) in outbox.render(row).extra_headers["Message-ID"]
 
 
 # --- No longer so -----------------------------------------------------------------------------
@@ -724,7 +725,7 @@ def test_a_try_that_ended_in_a_refusal_stays_counted(monkeypatch: pytest.MonkeyP
     """Counting is outside the business transaction: a rollback must not un-count a try."""
     from portal.errors import Refusal
 
-    monkeypatch.setattr(mail, "_nudge", lambda: None)
+    monkeypatch.setattr(outbox, "_nudge", lambda: None)
     cast = make_cast()
     for _ in range(3):
         with pytest.raises(Refusal):

@@ -10,7 +10,7 @@ from locations.levels import Level
 from locations.models import Access
 from locations.services import archive_location
 from organisations.services import add_member
-from portal import mail
+from portal.mail import outbox
 from portal.models import OutgoingEmail, User
 from sharing import reminders, removal, terms
 from sharing.tasks import remind_of_ends as task
@@ -130,7 +130,7 @@ def test_the_words_for_either_side(cast: Cast) -> None:
     """The one is told whom to ask, the other where one click extends it."""
     access = given(cast, ends_in=6)
     task()
-    texts = {row.address: mail.render(row) for row in OutgoingEmail.objects.filter(kind="access-ends")}
+    texts = {row.address: outbox.render(row) for row in OutgoingEmail.objects.filter(kind="access-ends")}
     holder, giver = (texts[address] for _kind, address in BOTH)
     assert holder is not None and giver is not None
     assert holder.subject == "Access to Havnevej 2 ends soon"
@@ -147,7 +147,7 @@ def test_a_reminder_that_is_no_longer_true_is_not_sent(cast: Cast, what: str) ->
         terms.extend(access=access, by=cast.installer, known_end=access.ends_at)
     else:
         removal.remove_access(access=access, by=cast.installer)
-    assert [mail.render(row) for row in OutgoingEmail.objects.filter(kind="access-ends")] == [None, None]
+    assert [outbox.render(row) for row in OutgoingEmail.objects.filter(kind="access-ends")] == [None, None]
 
 
 def test_the_sweep_costs_two_queries_where_all_have_been_told(

@@ -11,7 +11,7 @@ from locations.models import Access
 from locations.services import archive_location
 from organisations import inviting
 from organisations.models import MemberInvitation
-from portal import mail
+from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from sharing import closing, mine, removal, requests, services, tasks
 from sharing.models import AccessRequest, Invitation
@@ -336,7 +336,7 @@ def test_the_letters_in_both_languages(cast: Cast, kind: str) -> None:
     for language, words in zip(("en-gb", "da"), EMAILS[kind], strict=True):
         row.language = language
         with override("en-gb"):
-            letter = mail.render(row)
+            letter = outbox.render(row)
         assert letter and words.format(number=cast.site.number) in letter.subject
         # Who was refused learns nothing of the location but what they typed.
         assert kind != "request-refused" or "Havnevej" not in str(letter.body)
@@ -346,33 +346,33 @@ def test_letters_with_nothing_left_to_say(cast: Cast) -> None:
     """Answered, out again, or no longer allowed to know: the row is not sent."""
     approval, access = ask_approval(cast), ask_access(cast)
     asked = list(OutgoingEmail.objects.filter(kind__in=["approval-asked", "access-asked"]))
-    assert all(mail.render(row) for row in asked)
+    assert all(outbox.render(row) for row in asked)
     to_outsider = OutgoingEmail.objects.get(kind="access-asked")
     to_outsider.recipient = cast.contractor
-    assert mail.render(to_outsider) is None
+    assert outbox.render(to_outsider) is None
     requests.approve(request=approval, by=cast.installer)
     requests.approve(request=access, by=cast.installer)
-    assert [mail.render(row) for row in asked] == [None, None]
+    assert [outbox.render(row) for row in asked] == [None, None]
     told = list(OutgoingEmail.objects.filter(kind="request-approved"))
-    assert all(mail.render(row) for row in told)
+    assert all(outbox.render(row) for row in told)
     for one in Access.objects.live().filter(location=cast.site).exclude(user=None):
         removal.remove_access(access=one, by=cast.installer)
-    assert [mail.render(row) for row in told] == [None, None]
+    assert [outbox.render(row) for row in told] == [None, None]
 
 
 def test_letters_about_an_organisation(cast: Cast) -> None:
     request = ask_approval(cast, invite_member(cast.firm, cast.installer))
     requests.approve(request=request, by=cast.installer)
     row = OutgoingEmail.objects.get(kind="request-approved")
-    letter = mail.render(row)
+    letter = outbox.render(row)
     assert letter and "let in to Strøm & Søn" in letter.subject
     AccessRequest.objects.update(state="refused")
-    assert mail.render(row) is None
+    assert outbox.render(row) is None
     row.kind = "request-refused"
-    letter = mail.render(row)
+    letter = outbox.render(row)
     assert letter and letter.subject == "Your account was not approved for Strøm & Søn"
     AccessRequest.objects.all().delete()
-    assert mail.render(row) is None
+    assert outbox.render(row) is None
 
 
 def test_they_name_themselves_by_what_they_ask(cast: Cast) -> None:

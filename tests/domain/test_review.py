@@ -10,8 +10,8 @@ from locations.levels import Level
 from locations.models import Access, Location, Opening
 from locations.openings import note_opened
 from organisations.services import add_member
-from portal import mail
 from portal.errors import Refusal
+from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
 from sharing import removal, review
@@ -278,7 +278,7 @@ def test_ending_all_a_party_has_tells_it_once(cast: Cast) -> None:
     assert len(mails()) == 3 and found(cast.installer) == set()
     row = OutgoingEmail.objects.filter(kind="accesses-removed").first()
     assert row is not None
-    letter = mail.render(row)
+    letter = outbox.render(row)
     assert letter is not None and letter.subject == "Your access to 3 locations has ended"
     assert all(name in letter.body for name in ("Havnevej 2", "Vej 0", "Vej 1"))
 
@@ -288,7 +288,7 @@ def test_of_many_locations_some_are_named(cast: Cast, monkeypatch: pytest.Monkey
     sites = [cast.site, make_location(cast.installer, cast.firm, "Vej 1")]
     accesses = [share(site, cast.installer, cast.contractor, VIEW) for site in sites]
     review.end(accesses=accesses, by=cast.installer)
-    letter = mail.render(OutgoingEmail.objects.get(kind="accesses-removed"))
+    letter = outbox.render(OutgoingEmail.objects.get(kind="accesses-removed"))
     assert letter is not None and "Havnevej 2" in letter.body and "1 more, in the portal" in letter.body
 
 

@@ -12,7 +12,7 @@ from locations.models import Access
 from locations.services import give_access
 from organisations.models import Organisation
 from organisations.services import add_member, change_organisation
-from portal import mail
+from portal.mail import outbox
 from portal.models import OutgoingEmail, User
 from sharing import removal, review, review_mail
 from sharing.models import AccessReview, ReviewReader
@@ -76,7 +76,7 @@ def test_every_administrator_in_their_language(cast: Cast) -> None:
     add_member(organisation=cast.firm, user=cast.customer, role=ADMINISTRATOR, by=cast.installer)
     shared(cast, days_ago=400)
     assert sweep(times=2) == ["customer@test.example", "installer@test.example"]
-    letters = {row.language: mail.render(row) for row in OutgoingEmail.objects.filter(kind=KIND)}
+    letters = {row.language: outbox.render(row) for row in OutgoingEmail.objects.filter(kind=KIND)}
     assert all(letters.values())
     assert letters["en-gb"].subject == "Who can see your locations? Keep or end"  # type: ignore[union-attr]
     assert "1 party outside can see" in letters["en-gb"].body  # type: ignore[union-attr]
@@ -144,7 +144,7 @@ def test_what_is_no_longer_to_review_is_not_sent(cast: Cast, what: str) -> None:
         removal.remove_access(access=access, by=cast.installer)
     else:
         change_organisation(organisation=cast.firm, by=cast.installer, review_every=0)
-    assert mail.render(OutgoingEmail.objects.get(kind=KIND)) is None
+    assert outbox.render(OutgoingEmail.objects.get(kind=KIND)) is None
 
 
 def test_nobody_is_looked_at_twice_a_day(cast: Cast, django_assert_num_queries: Any) -> None:

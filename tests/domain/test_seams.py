@@ -20,8 +20,9 @@ from organisations import closing as organisation_closing
 from organisations import invitation_emails, inviting, joining
 from organisations import services as organisations
 from organisations.models import MemberInvitation
-from portal import closing, limits, mail
+from portal import closing, limits
 from portal.errors import Refusal
+from portal.mail import outbox
 from portal.models import Activity, FormerAddress, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
 from sharing import acceptance, handing_out, removal, services
@@ -52,7 +53,7 @@ def letter(cast: Cast, kind: str, **fields: Any) -> OutgoingEmail:
     ["accepted", "declined", "expired", "asked-for", "access-removed", "member-expired", "member-declined"],
 )
 def test_nothing_is_said_of_what_is_gone(cast: Cast, kind: str) -> None:
-    assert mail.render(letter(cast, kind)) is None
+    assert outbox.render(letter(cast, kind)) is None
 
 
 def test_nothing_is_said_of_somebody_who_is_gone(cast: Cast) -> None:
@@ -64,9 +65,9 @@ def test_nothing_is_said_of_somebody_who_is_gone(cast: Cast) -> None:
     to_member = MemberInvitation.objects.with_all().get()
     invitation_emails.queue_member_asked_for(to_member, cast.contractor)
     rows = OutgoingEmail.objects.filter(kind__in=["accepted", "asked-for", "member-asked-for"])
-    assert [mail.render(row) is None for row in rows] == [False] * 3
+    assert [outbox.render(row) is None for row in rows] == [False] * 3
     closing.close_account(user=cast.contractor)
-    assert [mail.render(row) for row in rows] == [None] * 3
+    assert [outbox.render(row) for row in rows] == [None] * 3
 
 
 def test_who_has_another_way_left_reads_so(cast: Cast) -> None:
@@ -74,13 +75,13 @@ def test_who_has_another_way_left_reads_so(cast: Cast) -> None:
     accept(code, cast.contractor)
     access = share(cast.site, cast.installer, cast.contractor)
     removal.remove_access(access=access, by=cast.installer)
-    message = mail.render(OutgoingEmail.objects.get(kind="access-removed"))
+    message = outbox.render(OutgoingEmail.objects.get(kind="access-removed"))
     assert message is not None and "Another one is left." in message.body
 
 
 def test_a_reset_of_nobody_is_not_sent(cast: Cast) -> None:
     row = letter(cast, "account", recipient=None, details={"template": "password_reset_key"})
-    assert mail.render(row) is None
+    assert outbox.render(row) is None
 
 
 def test_everything_support_reads_of_has_a_name(cast: Cast) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from portal import codes, mail
+from portal import codes
+from portal.mail import outbox
 from portal.models import OutgoingEmail, User
 from sharing import removal, taking_over, transfer, transfer_emails
 from sharing.models import Transfer
@@ -120,11 +121,11 @@ EMAILS: list[tuple[Cause, str, str, str, str, str]] = [
 
 
 def rendered(kind: str, reader: str) -> Any:
-    return mail.render(OutgoingEmail.objects.get(kind=kind, address=f"{reader}@test.example"))
+    return outbox.render(OutgoingEmail.objects.get(kind=kind, address=f"{reader}@test.example"))
 
 
 def test_every_kind_stands_in_the_table() -> None:
-    ours = {k for k, builder in mail._builders.items() if builder.__module__ == transfer_emails.__name__}
+    ours = {k for k, builder in outbox._builders.items() if builder.__module__ == transfer_emails.__name__}
     assert ours == {kind for _, kind, *_ in EMAILS}
 
 
@@ -199,4 +200,4 @@ def test_nothing_is_said_of_what_is_gone(cast: Cast, cause: Cause, kind: str) ->
     cause(cast)
     rows = OutgoingEmail.objects.filter(kind=kind)
     rows.update(about="00000000-0000-0000-0000-000000000000")
-    assert {mail.render(row) for row in rows} == {None}
+    assert {outbox.render(row) for row in rows} == {None}

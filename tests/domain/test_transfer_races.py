@@ -7,9 +7,9 @@ import pytest
 
 from locations.levels import Level
 from locations.models import Access, Location
-from portal import mail
 from portal.answering import Situation
 from portal.errors import Refusal
+from portal.mail import outbox
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
 from sharing import handing_out, removal, taking_over, transfer
@@ -27,7 +27,7 @@ ROUNDS = rounds_of(12)
 @pytest.fixture
 def people(monkeypatch: pytest.MonkeyPatch) -> Cast:
     """The cast, committed; nobody nudges a worker there is not."""
-    monkeypatch.setattr(mail, "_nudge", lambda: None)
+    monkeypatch.setattr(outbox, "_nudge", lambda: None)
     return make_cast()
 
 

@@ -19,7 +19,8 @@ from django.utils import timezone  # noqa: E402
 
 from locations.levels import Level  # noqa: E402
 from locations.models import Location  # noqa: E402
-from portal import mail, tasks  # noqa: E402
+from portal import tasks  # noqa: E402
+from portal.mail import outbox  # noqa: E402
 from portal.models import OutgoingEmail, Throttle, User  # noqa: E402
 from sharing import services  # noqa: E402
 from tests.load.measuring import middle  # noqa: E402
@@ -129,7 +130,7 @@ def buffers_of_a_claim() -> int:
         # The turns above have left what autovacuum would have swept by now.
         cursor.execute("VACUUM ANALYZE portal_outgoingemail")
     with CaptureQueriesContext(connection) as queries:
-        list(OutgoingEmail.objects.due()[: mail.BATCH])
+        list(OutgoingEmail.objects.due()[: outbox.BATCH])
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {queries[0]['sql']}")
         plan = cursor.fetchone()[0][0]["Plan"]

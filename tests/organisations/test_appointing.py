@@ -6,7 +6,7 @@ from allauth.account.models import EmailAddress
 from organisations import services
 from organisations.appointing import appoint_administrator
 from organisations.models import Membership, Organisation
-from portal import mail
+from portal.mail import outbox
 from portal.models import User
 from portal.verbs import Verb
 from tests.cast import ADMINISTRATOR, MEMBER, Cast
@@ -55,13 +55,13 @@ def test_a_member_is_appointed(cast: Cast, orphaned: Organisation) -> None:
 def test_what_the_members_are_told(cast: Cast, orphaned: Organisation, mailoutbox: list) -> None:  # type: ignore[type-arg]
     """Whom, by whom, and why; nobody who has left meanwhile. A key in the reason goes no further."""
     services.add_member(organisation=orphaned, user=cast.customer, role=MEMBER, by=cast.colleague)
-    while mail.deliver_due():
+    while outbox.deliver_due():
         pass
     mailoutbox.clear()
     appoint(cast, cast.colleague, reason=f"Knows the key {orphaned.key}")
     gone = Membership.objects.get(organisation=orphaned, user=cast.customer)
     services.end_membership(membership=gone, by=cast.customer)
-    while mail.deliver_due():
+    while outbox.deliver_due():
         pass
     told, other = sorted(mailoutbox, key=lambda message: message.to)
     assert (told.to, other.to) == (["colleague@test.example"], ["installer@test.example"])

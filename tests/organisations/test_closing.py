@@ -326,12 +326,12 @@ def test_nothing_begins_there_any_more(shared: Cast) -> None:
 
 
 def test_a_request_is_told_why(shared: Cast) -> None:
-    from portal import mail
+    from portal.mail import outbox
     from portal.models import OutgoingEmail
 
     joining.ask_to_join(organisation=shared.firm, by=shared.stranger, sentence="")
     close(shared)
-    message = mail.render(OutgoingEmail.objects.get(kind="join-refused"))
+    message = outbox.render(OutgoingEmail.objects.get(kind="join-refused"))
     assert message
     assert "nobody can join it any more" in message.body
 

@@ -10,7 +10,7 @@ from django.core.mail import EmailMultiAlternatives
 from organisations import acceptance, closing, emails, invitation_emails, inviting, joining, services
 from organisations.appointing import appoint_administrator
 from organisations.models import MemberInvitation, Membership, Organisation
-from portal import mail
+from portal.mail import outbox
 from portal.models import OutgoingEmail, User
 from tests.cast import ADMINISTRATOR, MEMBER, Cast
 from tests.organisations.tools import membership
@@ -194,7 +194,7 @@ def made(cast: Cast, kind: str) -> EmailMultiAlternatives:
     cause, reader, *_ = EMAILS[kind]
     cause(cast)
     row = OutgoingEmail.objects.get(kind=kind, address=f"{reader}@test.example")
-    message = mail.render(row)
+    message = outbox.render(row)
     assert message is not None
     return message
 
@@ -213,7 +213,7 @@ def html_of(message: EmailMultiAlternatives) -> str:
 def test_every_kind_stands_in_the_table() -> None:
     """A new e-mail without a row here fails."""
     modules = {emails.__name__, invitation_emails.__name__}
-    ours = {kind for kind, builder in mail._builders.items() if builder.__module__ in modules}
+    ours = {kind for kind, builder in outbox._builders.items() if builder.__module__ in modules}
     assert ours == set(EMAILS)
 
 
@@ -281,7 +281,7 @@ def test_nothing_is_said_of_what_is_gone(cast: Cast, kind: str) -> None:
     made(cast, kind)
     rows = OutgoingEmail.objects.filter(kind=kind)
     rows.update(about="00000000-0000-0000-0000-000000000000")
-    assert [mail.render(row) for row in rows] == [None] * len(rows)
+    assert [outbox.render(row) for row in rows] == [None] * len(rows)
 
 
 def test_rows_hold_no_more_than_they_need(cast: Cast) -> None:

@@ -13,8 +13,9 @@ from organisations import acceptance, inviting, joining, services
 from organisations.acceptance import MEMBER_INVITATIONS
 from organisations.inviting import Outcome
 from organisations.models import JoinRequest, MemberInvitation, Membership
-from portal import codes, limits, mail
+from portal import codes, limits
 from portal.answering import Holder, Situation
+from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail
 from portal.verbs import Verb
 from sharing import kinds
@@ -375,15 +376,15 @@ def test_the_mail_is_not_sent_once_it_is_out_of_date(cast: Cast) -> None:
     """Renewed, answered or withdrawn meanwhile: its code would be dead or of no use."""
     found = invitation(cast)
     old = OutgoingEmail.objects.get(kind="member-invitation")
-    sent = mail.render(old)
+    sent = outbox.render(old)
     assert sent is not None
     assert codes.grouped(found.code) in sent.body
     assert f"http://localhost:8000/add/{codes.grouped(found.code)}/" in sent.body
     inviting.renew(invitation=found, by=cast.operator)
     new = OutgoingEmail.objects.exclude(pk=old.pk).get(kind="member-invitation")
-    assert (mail.render(old), mail.render(new) is None) == (None, False)
+    assert (outbox.render(old), outbox.render(new) is None) == (None, False)
     inviting.withdraw(invitation=found, by=cast.operator)
-    assert mail.render(new) is None
+    assert outbox.render(new) is None
 
 
 def test_the_record_holds_the_role_and_no_code(cast: Cast) -> None:

@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from organisations import inviting, joining, services
 from organisations.models import JoinRequest, MemberInvitation, Membership, Organisation
-from portal import codes, limits, mail
+from portal import codes, limits
 from portal.errors import Refusal
+from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, make_location
@@ -44,7 +45,7 @@ def days_pass(days: float) -> None:
 
 
 def deliver() -> None:
-    while mail.deliver_due():
+    while outbox.deliver_due():
         pass
 
 

@@ -16,9 +16,10 @@ from locations.models import Access, Location
 from locations.services import archive_location, give_access
 from organisations import services
 from organisations.models import Membership, Organisation
-from portal import codes, mail
+from portal import codes
 from portal.answering import Holder, Situation
 from portal.errors import Refusal
+from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
 from sharing import acceptance, handing_out, settling
@@ -460,7 +461,7 @@ def test_the_key_stands_in_no_row_no_mail_and_no_log(
     share_by_key(cast, services.replace_key(organisation=cast.operators, by=cast.operator2).key)
     keys.add(Organisation.objects.get(pk=cast.operators.pk).key)
     assert len(keys) == 3
-    while mail.deliver_due():
+    while outbox.deliver_due():
         pass
     assert len([m for m in mailoutbox if "Organisation Key" in m.subject or "nøgle" in m.subject]) == 4
     said = "".join(str(m.message()) + m.body + m.alternatives[0].content for m in mailoutbox) + caplog.text

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from portal import inbox
+from portal.mail import dev_inbox
 from tests.web.pages import browser, text_of
 
 LINE = "-" * 79 + "\n"
@@ -41,12 +41,12 @@ def test_a_message_without_a_date_is_as_old_as_its_file(folder: Path) -> None:
     path = folder / "1.log"
     path.write_text(letter("Undated", date="") + letter("Odd", date="yesterday") + letter("UTC", date="-"))
     os.utime(path, (0, datetime(2026, 11, 1, tzinfo=UTC).timestamp()))
-    assert {mail.at for mail in inbox._all_mail()} == {datetime(2026, 11, 1, tzinfo=UTC)}
+    assert {mail.at for mail in dev_inbox._all_mail()} == {datetime(2026, 11, 1, tzinfo=UTC)}
 
 
 def test_a_time_without_a_zone_is_read_as_utc(folder: Path) -> None:
     (folder / "1.log").write_text(letter("Zoneless", date="Sun, 01 Nov 2026 10:00:00 -0000"))
-    assert [mail.at for mail in inbox._all_mail()] == [datetime(2026, 11, 1, 10, tzinfo=UTC)]
+    assert [mail.at for mail in dev_inbox._all_mail()] == [datetime(2026, 11, 1, 10, tzinfo=UTC)]
 
 
 def test_a_file_that_goes_away_takes_nothing_down(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,4 +56,4 @@ def test_a_file_that_goes_away_takes_nothing_down(folder: Path, monkeypatch: pyt
         raise FileNotFoundError(path)
 
     monkeypatch.setattr(Path, "read_bytes", gone)
-    assert list(inbox._all_mail()) == []
+    assert list(dev_inbox._all_mail()) == []

@@ -8,9 +8,10 @@ import pytest
 import requests
 from django.utils import timezone
 
-from portal import limits, mail
+from portal import limits
 from portal.activity.record import record
 from portal.failures import Failure, failure_of
+from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
 from sharing.models import Invitation
@@ -45,7 +46,7 @@ def invitation(cast: Cast) -> Invitation:
 @pytest.fixture
 def sent(invitation: Invitation) -> OutgoingEmail:
     """The e-mail of an invitation, which the provider has taken; and one more under the same id."""
-    mail.queue("account", key="other", address="other@test.example", language="da")
+    outbox.queue("account", key="other", address="other@test.example", language="da")
     OutgoingEmail.objects.update(status=Status.SENT, provider_id=ID)
     return OutgoingEmail.objects.get(about=invitation.uuid)
 
@@ -143,7 +144,7 @@ def test_from_the_outbox_to_the_report_and_back(
     keys = ["POSTMARK_SERVER_TOKEN", "MAILGUN_API_KEY", "MAILGUN_SENDER_DOMAIN", "SENDGRID_API_KEY"]
     settings.ANYMAIL = settings.ANYMAIL | dict.fromkeys(keys, "key")
     OutgoingEmail.objects.update(due_at=timezone.now() - timedelta(seconds=1))
-    assert mail.deliver_due() == 1
+    assert outbox.deliver_due() == 1
     email = OutgoingEmail.objects.get()
     assert state(email) == (Status.SENT, "") and email.provider_id
     provider.post("delivered", message_id=email.provider_id, to=email.address)

@@ -7,14 +7,15 @@ from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from portal import mail, tasks
+from portal import tasks
+from portal.mail import outbox
 from portal.models import Throttle
 from tests.cast import Cast
 
 
 def test_sending_goes_on_until_nothing_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
     batches = [20, 20, 3, 0, 99]
-    monkeypatch.setattr(mail, "deliver_due", lambda: batches.pop(0))
+    monkeypatch.setattr(outbox, "deliver_due", lambda: batches.pop(0))
     tasks.deliver_due_email()
     assert batches == [99]
 
@@ -24,7 +25,7 @@ def test_sending_stops_before_its_time_is_over(monkeypatch: pytest.MonkeyPatch) 
     moments = iter([0, tasks.LONGEST_SENDING_SECONDS - 1, tasks.LONGEST_SENDING_SECONDS])
     monkeypatch.setattr(tasks.time, "monotonic", lambda: next(moments))
     sent: list[int] = []
-    monkeypatch.setattr(mail, "deliver_due", lambda: sent.append(20) or 20)
+    monkeypatch.setattr(outbox, "deliver_due", lambda: sent.append(20) or 20)
     tasks.deliver_due_email()
     assert len(sent) == 2
 

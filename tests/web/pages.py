@@ -21,8 +21,9 @@ from locations.models import Access, Location
 from organisations import inviting
 from organisations.models import MemberInvitation, Organisation
 from organisations.services import add_member
-from portal import codes, mail
+from portal import codes
 from portal.invitations import AbstractInvitation
+from portal.mail import outbox
 from portal.models import OutgoingEmail, User
 from sharing import bulk, handing_out, services, transfer
 from sharing.models import BulkJob, Invitation, Offer, Transfer
@@ -356,7 +357,7 @@ def letter(**which: Any) -> str:
     """The newest queued e-mail of this kind, text and HTML, as it would be sent now."""
     row = OutgoingEmail.objects.filter(**which).order_by("-created_at", "-pk").first()
     assert row is not None, which
-    email = mail.render(row)
+    email = outbox.render(row)
     assert email is not None, which
     return f"{email.body}\n{email.alternatives[0][0]}"
 

@@ -17,7 +17,8 @@ from django.urls import reverse
 
 from locations.services import archive_location
 from organisations.models import Membership, Organisation
-from portal import codes, mail
+from portal import codes
+from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail
 from sharing.models import AccessRequest
 from tests.domain.tools import undone
@@ -804,7 +805,7 @@ def test_the_inbox_shows_real_mail_in_development(scene: Scene, settings: Any, t
     """Its pages open for whoever is there, and for GET alone."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     settings.EMAIL_FILE_PATH = tmp_path
-    mail.deliver_due()
+    outbox.deliver_due()
     name = next(tmp_path.glob("*.log")).name
     for url in (reverse("inbox_message", args=[name, 0]), reverse("inbox_html", args=[name, 0])):
         for role in ROLES:

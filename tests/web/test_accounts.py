@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.formats import date_format
 
-from portal import mail
+from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
 from tests.cast import Cast
@@ -285,7 +285,7 @@ def test_no_row_holds_a_token(db: None) -> None:
     for row in OutgoingEmail.objects.all():
         assert set(row.details) <= {"template", "at"}, row.details
     # The signed part of the confirmation link is made of nothing that stands in the row either.
-    mail.deliver_due()
+    outbox.deliver_due()
     assert all(secret not in whole_database() for secret in secrets)
 
 
@@ -295,7 +295,7 @@ def test_every_mail_of_the_way_in_goes_through_the_outbox(db: None, mailoutbox: 
     ask_for_reset("nobody@test.example")
     assert mailoutbox == []
     assert OutgoingEmail.objects.filter(kind="account", status="queued").count() == 2
-    while mail.deliver_due():
+    while outbox.deliver_due():
         pass
     assert sorted(message.to[0] for message in mailoutbox) == [NEW, "nobody@test.example"]
     assert all(message.alternatives for message in mailoutbox)

@@ -17,7 +17,7 @@ from locations.services import archive_location
 from organisations.services import create_organisation
 from portal import codes
 from portal.lib.humanize import last_day, until
-from portal.mail import _builders
+from portal.mail.outbox import _builders
 from portal.models import OutgoingEmail, Throttle, User
 from sharing import acceptance, removal, services, settling
 from sharing.models import Invitation

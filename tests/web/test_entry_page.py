@@ -13,8 +13,8 @@ from locations.levels import Level
 from locations.models import Access, Location
 from locations.services import archive_location
 from organisations.services import add_member, end_membership
-from portal import mail
 from portal.lib.humanize import last_day
+from portal.mail import outbox
 from portal.models import OutgoingEmail, Throttle, User
 from sharing import removal, services
 from sharing.permissions import Viewer
@@ -302,11 +302,11 @@ def test_who_was_sent_an_invitation_is_told_that_it_was_withdrawn(cast: Cast) ->
     for each in (made, made, unsent, late):
         services.withdraw(invitation=each, by=cast.installer)
     told = OutgoingEmail.objects.get(kind="withdrawn")
-    letter = mail.render(told)
+    letter = outbox.render(told)
     assert told.address == "contractor@test.example" and letter is not None
     assert letter.subject == "The invitation to Havnevej 2 was withdrawn" and made.code not in letter.body
     services.share_with_person(location=cast.site, by=cast.installer, email=told.address, level=VIEW)
-    assert mail.render(told) is None
+    assert outbox.render(told) is None
 
 
 def test_administrators_are_told_of_a_withdrawal_while_they_are_ones(cast: Cast) -> None:
@@ -320,7 +320,9 @@ def test_administrators_are_told_of_a_withdrawal_while_they_are_ones(cast: Cast)
         each.user for each in cast.operators.memberships.administrators()
     }
     cast.operators.memberships.update(role=MEMBER)
-    assert [mail.render(row) for row in OutgoingEmail.objects.filter(kind="withdrawn")] == [None] * len(rows)
+    assert [outbox.render(row) for row in OutgoingEmail.objects.filter(kind="withdrawn")] == [None] * len(
+        rows
+    )
 
 
 # --- Many ---------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 
 from locations.models import Location
-from portal import mail
+from portal.mail import outbox
 from portal.models import OutgoingEmail, Throttle
 from sharing.models import Invitation
 from tests.cast import Cast, make_person
@@ -256,7 +256,7 @@ def visitor(scene: Scene, role: str) -> Client:
 def unescaped_mail() -> Iterator[str]:
     """What is wrong with any queued e-mail, rendered as it would be sent."""
     for row in OutgoingEmail.objects.filter(status="queued"):
-        email = mail.render(row)
+        email = outbox.render(row)
         if email is None:
             continue
         raw = email.message().as_string()
@@ -440,7 +440,7 @@ def test_hostile_names_are_escaped_wherever_they_are_shown(scene: Scene) -> None
             assert page.status_code == 200, url
             assert not is_unsafe(page.content.decode()), url
     assert list(unescaped_mail()) == []
-    letters = [mail.render(row) for row in OutgoingEmail.objects.all()]
+    letters = [outbox.render(row) for row in OutgoingEmail.objects.all()]
     assert any(letter is not None and MARK in letter.alternatives[0][0] for letter in letters)
 
 

@@ -134,13 +134,13 @@ def test_an_accepted_invitation_is_not_said_to_be_replaced(cast: Cast) -> None:
 
 def test_a_double_submit_makes_one_invitation(cast: Cast) -> None:
     """Double click, Back and again: one row, one live letter."""
-    from portal import mail
+    from portal.mail import outbox
 
     for _ in range(3):
         post(cast, kind="person", email="new@test.example")
     assert Invitation.objects.count() == 1
     rows = OutgoingEmail.objects.filter(kind="invitation")
-    assert sum(mail.render(row) is not None for row in rows) == 1
+    assert sum(outbox.render(row) is not None for row in rows) == 1
 
 
 def test_a_key_is_checked_first_and_then_sent(cast: Cast) -> None:

@@ -15,8 +15,9 @@ from django.urls import reverse
 
 from locations.models import ChargePoint, Circuit
 from organisations.models import MemberInvitation
-from portal import codes, mail, tasks
+from portal import codes, tasks
 from portal.logs import WithoutCodes
+from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User
 from sharing.models import Invitation
 from tests.cast import Cast
@@ -153,7 +154,7 @@ def test_the_loop_leaves_no_secret_anywhere(
     secrets.code("code to the organisation", grouped(organisation))
     wrong = codes.derive(purpose="t", subject="t", nonce="t", length=codes.ORGANISATION_KEY_LENGTH)
     installer.post(invite, operators | {"key": secrets.code("wrong key", wrong)})
-    while mail.deliver_due():
+    while outbox.deliver_due():
         pass
     operator = signed_in(cast.operator)
     organisation.refresh_from_db()
@@ -219,9 +220,9 @@ def test_the_loop_leaves_no_secret_anywhere(
             raise OSError(f"cannot reach the mail server: {body}")
 
         broken.setattr("django.core.mail.message.EmailMessage.send", failing)
-        mail.deliver_due()
+        outbox.deliver_due()
     OutgoingEmail.objects.filter(status="queued").update(due_at=Activity.objects.latest("at").at)
-    while mail.deliver_due():
+    while outbox.deliver_due():
         pass
     logging.getLogger("portal").error("by hand: %s and /add/%s/ and %s", typed, typed, confirm)
     try:

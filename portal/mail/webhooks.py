@@ -1,7 +1,7 @@
 """The way in for the mail provider, which reports there what became of each e-mail.
 
 Only the address of the configured provider exists. django-anymail reads what is sent and checks who sends it;
-without a secret to check by, nothing is believed. `portal.delivery` does the rest.
+without a secret to check by, nothing is believed. `portal.mail.delivery` does the rest.
 """
 
 from functools import cache

@@ -1,7 +1,7 @@
 """What became of an e-mail after the mail provider took it: sent → delivered → bounced, complained or failed.
 
-The provider tells it in its own time (`portal.webhooks`): twice, late, or in another order than it happened.
-So each step is one conditional UPDATE, which never goes back (docs/rules.md, "Delivery").
+The provider tells it in its own time (`portal.mail.webhooks`): twice, late, or in another order than it
+happened. So each step is one conditional UPDATE, which never goes back (docs/rules.md, "Delivery").
 """
 
 import re
