@@ -1,7 +1,10 @@
+from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
 
 from django.apps import AppConfig, apps
-from django.utils.module_loading import module_has_submodule
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,7 +17,17 @@ class PortalConfig(AppConfig):
         import_module("portal.checks")
         import_module("portal.accounts")
         import_module("portal.mail.delivery")
-        for config in apps.get_app_configs():
-            for name in ("emails", "invitation_emails"):
-                if module_has_submodule(config.module, name):
-                    import_module(f"{config.name}.{name}")
+        for name in email_modules():
+            import_module(name)
+
+
+def email_modules() -> Iterator[str]:
+    """The full names of the modules that build e-mails: `emails`, `…_emails` and `reminders`, at any depth of
+    our own apps. Each must be imported wherever the portal runs, or its kinds have no builder there.
+    """
+    for config in apps.get_app_configs():
+        if Path(config.path).parent != settings.BASE_DIR:
+            continue
+        for module in walk_packages(config.module.__path__, f"{config.name}."):
+            if module.name.endswith((".emails", "_emails", ".reminders")):
+                yield module.name

@@ -12,5 +12,4 @@ class SharingConfig(AppConfig):
         """Listen to what the floors below tell."""
         import_module("sharing.receivers")
         # Its e-mails can be built wherever the portal runs.
-        import_module("sharing.reminders")
         import_module("sharing.review_mail")
