@@ -21,8 +21,8 @@ from locations.querysets import LocationQuerySet
 from locations.record import of_access
 from organisations.models import Organisation
 from organisations.services import lock_organisation
+from portal.accounts.deletion import lock_person
 from portal.activity.record import record, record_all
-from portal.closing import lock_person
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb

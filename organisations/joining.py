@@ -9,8 +9,8 @@ from organisations.models import JoinRequest, Membership, Organisation
 from organisations.permissions import may_ask_to_join
 from organisations.services import add_member, lock_organisation, require_administrator
 from portal import limits
+from portal.accounts.deletion import lock_person
 from portal.activity.record import record
-from portal.closing import lock_person
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb

@@ -3,7 +3,7 @@
 from django.contrib.auth.models import AnonymousUser
 
 from organisations.models import Membership, Organisation
-from portal.addresses import verified_addresses
+from portal.accounts.addresses import verified_addresses
 from portal.lib.addresses import domain_of
 from portal.models import User
 

@@ -22,8 +22,8 @@ from organisations.settling import (
 )
 from organisations.signals import membership_ended
 from portal import codes, limits
+from portal.accounts.deletion import lock_person
 from portal.activity.record import record
-from portal.closing import lock_person
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb

@@ -15,7 +15,7 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         """Find the system checks, the listeners, and the e-mails each app sends."""
         import_module("portal.checks")
-        import_module("portal.accounts")
+        import_module("portal.accounts.adapter")
         import_module("portal.mail.delivery")
         for name in email_modules():
             import_module(name)

@@ -20,7 +20,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from portal import codes, limits
-from portal.addresses import verified_addresses
+from portal.accounts.addresses import verified_addresses
 from portal.errors import Refusal
 from portal.models import User
 

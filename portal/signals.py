@@ -2,7 +2,8 @@
 
 from django.dispatch import Signal
 
-# Sent with `user` before they delete their account: each receiver returns a list of `closing.Obstacle`.
+# Sent with `user` before they delete their account: each receiver returns a list
+# of `Obstacle` (portal.accounts.deletion).
 account_obstacles = Signal()
 # Sent with `user` while their account is deleted: receivers end what hangs on it, and refuse by raising.
 account_closing = Signal()

@@ -5,7 +5,8 @@ import time
 from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
-from portal import accounts, limits
+from portal import limits
+from portal.accounts import adapter
 from portal.activity.record import Origin, acting_from
 from portal.mail import outbox
 
@@ -37,4 +38,4 @@ def forget_ended_sessions() -> None:
 @shared_task(name="portal.tasks.forget_unconfirmed_accounts")
 def forget_unconfirmed_accounts() -> None:
     """Delete sign-ups whose address nobody confirmed."""
-    accounts.forget_unconfirmed()
+    adapter.forget_unconfirmed()

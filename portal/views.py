@@ -11,9 +11,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal import closing
+from portal.accounts import deletion
+from portal.accounts.forms import PasswordAgainForm
 from portal.errors import NotFoundBecause, Refusal
-from portal.forms import PasswordAgainForm
 
 
 @require_safe
@@ -70,10 +70,10 @@ def set_language(request: HttpRequest) -> HttpResponse:
 def delete_account(request: HttpRequest) -> HttpResponse:
     """Say what stands in the way of deleting one's account; where nothing does, ask for the password."""
     form = PasswordAgainForm(request.POST or None, user=request.user)
-    obstacles = closing.obstacles(request.user)
+    obstacles = deletion.obstacles(request.user)
     if request.method == "POST" and not obstacles and form.is_valid():
         try:
-            closing.close_account(user=request.user)
+            deletion.close_account(user=request.user)
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal.accounts import GO_ON
+from portal.accounts.adapter import GO_ON
 from portal.answering import Situation
 from portal.errors import Refusal
 from sharing import held_codes, kinds, requests

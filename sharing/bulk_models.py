@@ -18,7 +18,7 @@ from locations.levels import Level
 from locations.models import Access, Location
 from locations.permissions import Party
 from organisations.models import Organisation
-from portal.addresses import verified_addresses
+from portal.accounts.addresses import verified_addresses
 from portal.invitations import AbstractInvitation, AbstractInvitationQuerySet
 from portal.models import User
 from sharing.bulk_outcomes import CHANGING, Outcome

@@ -15,8 +15,8 @@ from locations.models import Access, Location
 from organisations.models import MemberInvitation, Organisation
 from organisations.services import end_membership, lock_organisation
 from organisations.settling import withdraw_sent_to
-from portal.addresses import verified_addresses
-from portal.closing import Obstacle, lock_person
+from portal.accounts.addresses import verified_addresses
+from portal.accounts.deletion import Obstacle, lock_person
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb

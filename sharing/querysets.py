@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from locations.levels import Level
 from organisations.models import Organisation
-from portal.addresses import verified_addresses
+from portal.accounts.addresses import verified_addresses
 from portal.invitations import AbstractInvitationQuerySet
 from portal.models import User
 

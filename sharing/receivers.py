@@ -12,8 +12,8 @@ from locations.signals import accesses_ended
 from organisations.models import MemberInvitation, Organisation
 from organisations.record import of_invitation as of_member_invitation
 from organisations.signals import membership_ended, organisation_closing, organisation_locking
+from portal.accounts.deletion import Obstacle
 from portal.activity.record import record_all
-from portal.closing import Obstacle
 from portal.models import Activity, OutgoingEmail, User
 from portal.signals import account_closing, account_obstacles, delivery_changed
 from portal.verbs import Verb

@@ -1,4 +1,4 @@
-"""The one form in which an e-mail address is kept and compared. Whose it is knows `portal.addresses`."""
+"""The one form in which an e-mail address is kept and compared. Whose it is: `portal.accounts.addresses`."""
 
 import idna
 from django.core.exceptions import ValidationError

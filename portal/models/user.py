@@ -54,7 +54,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("support staff"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
-    # An account that was deleted is kept, emptied (portal.closing).
+    # An account that was deleted is kept, emptied (portal.accounts.deletion).
     deleted_at = models.DateTimeField(_("deleted"), null=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()

@@ -8,7 +8,7 @@ from django.db.models import Q
 from locations.levels import Level
 from locations.models import Access, Location
 from organisations.models import MemberInvitation, Membership, Organisation
-from portal.addresses import verified_addresses
+from portal.accounts.addresses import verified_addresses
 from sharing import mine, requests
 from sharing.kinds import KINDS
 from sharing.models import AccessRequest, Invitation, Transfer

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from locations.levels import Level
 from locations.models import Access, Location, LocationUserPermission
 from organisations.services import add_member, end_membership
-from portal.closing import close_account
+from portal.accounts.deletion import close_account
 from portal.models import User
 from sharing import acceptance, handing_out, removal, requests, services, settling
 from sharing.models import Invitation

@@ -11,7 +11,7 @@ from locations.services import archive_location, give_access
 from organisations.joining import approve, ask_to_join
 from organisations.models import JoinRequest, Organisation
 from organisations.services import add_member
-from portal import closing
+from portal.accounts import deletion
 from portal.activity.page import Record
 from portal.activity.record import record
 from portal.activity.sentences import lines
@@ -28,7 +28,7 @@ from tests.organisations.tools import assert_sound, last_entry
 
 
 def sentences(user: User) -> list[str]:
-    return [obstacle.sentence for obstacle in closing.obstacles(user)]
+    return [obstacle.sentence for obstacle in deletion.obstacles(user)]
 
 
 def test_what_stands_in_the_way(cast: Cast) -> None:
@@ -67,7 +67,7 @@ def test_the_account_stays_while_something_stands_in_the_way(cast: Cast, who: st
     """Asked again in the act itself, whatever the page said; nothing has ended then."""
     make_location(cast.customer, name="Alone")
     with refused("first"):
-        closing.close_account(user=getattr(cast, who))
+        deletion.close_account(user=getattr(cast, who))
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_everything_ends_with_the_account(cast: Cast, nina: User) -> None:
     others = invite(cast.site, cast.installer, cast.contractor)
     theirs = Access.objects.live().exclude(user=nina)
     kept = set(theirs)
-    closing.close_account(user=nina)
+    deletion.close_account(user=nina)
     assert_sound()
     assert not nina.memberships.exists() and not nina.groups.exists()
     assert not Access.objects.live().filter(user=nina).exists()
@@ -119,9 +119,9 @@ def test_everything_ends_with_the_account(cast: Cast, nina: User) -> None:
 
 
 def test_the_account_is_deleted_once(cast: Cast, nina: User) -> None:
-    closing.close_account(user=nina)
+    deletion.close_account(user=nina)
     with refused("This account has been deleted."):
-        closing.close_account(user=nina)
+        deletion.close_account(user=nina)
 
 
 @pytest.mark.parametrize("sites", [1, 20])
@@ -135,7 +135,7 @@ def test_deleting_takes_as_many_statements_whatever_they_had(
                 location=site, party=cast.customer, level=Level.VIEW, reason=reason, by=cast.installer
             )
     with django_assert_num_queries(36):
-        closing.close_account(user=cast.customer)
+        deletion.close_account(user=cast.customer)
     assert Activity.objects.filter(verb=Verb.ACCESS_LEFT).count() == 2 * sites
     assert not Location.objects.visible_to(cast.customer).exists()
 
@@ -148,7 +148,7 @@ def test_the_last_mail_says_so_and_no_other_is_sent(cast: Cast, nina: User, mail
     outbox.queue(
         "account", key="w", address=nina.email, language="da", recipient=nina, template="email_changed"
     )
-    closing.close_account(user=nina)
+    deletion.close_account(user=nina)
     nina.refresh_from_db()
     outbox.queue(
         "account", key="l", address=nina.email, language="da", recipient=nina, template="email_changed"
@@ -171,7 +171,7 @@ def named(location: Location) -> set[tuple[str, str]]:
 def test_others_read_of_a_deleted_user(cast: Cast, nina: User) -> None:
     """The record keeps what happened; who it was, as one who did it or to whom, is no longer told."""
     assert ("Nina Ny", "Contractor") in named(cast.bait)
-    closing.close_account(user=nina)
+    deletion.close_account(user=nina)
     after = named(cast.bait) | named(cast.site)
     assert not {name for pair in after for name in pair if "nina" in name.lower()}
     assert ("Deleted user", "Deleted user") in after
@@ -182,7 +182,7 @@ def test_others_read_of_a_deleted_user(cast: Cast, nina: User) -> None:
 
 def test_the_address_starts_anew(cast: Cast, nina: User) -> None:
     """The same person again is another account: it has nothing, and is called by its name."""
-    closing.close_account(user=nina)
+    deletion.close_account(user=nina)
     again = make_person("nina@test.example", "Nina Igen")
     assert set(Location.objects.visible_to(again)) == set()
     assert not Invitation.objects.waiting_for(again).exists()
@@ -191,14 +191,14 @@ def test_the_address_starts_anew(cast: Cast, nina: User) -> None:
     assert ("Installer", "Nina Igen") in named(cast.site)
     assert ("Installer", "Deleted user") not in named(cast.site)
     assert ("Stranger", "Deleted user") in named(cast.bait)
-    closing.close_account(user=again)
+    deletion.close_account(user=again)
     assert ("Installer", "Deleted user") in named(cast.site)
 
 
 def test_nothing_is_given_to_a_deleted_user(cast: Cast, nina: User) -> None:
     """Whoever still has them in hand is told."""
     asked = JoinRequest.objects.get(user=nina)
-    closing.close_account(user=nina)
+    deletion.close_account(user=nina)
     with refused("This account has been deleted."):
         add_member(organisation=cast.firm, user=nina, role=MEMBER, by=cast.installer)
     with refused("This account has been deleted."):
@@ -210,7 +210,7 @@ def test_nothing_is_given_to_a_deleted_user(cast: Cast, nina: User) -> None:
 
 
 def test_the_record_says_that_the_account_was_deleted(cast: Cast, nina: User) -> None:
-    closing.close_account(user=nina)
+    deletion.close_account(user=nina)
     entry = Activity.objects.latest("pk")
     assert (entry.verb, entry.actor_id, entry.actor_name) == (Verb.ACCOUNT_DELETED, nina.pk, "Nina Ny")
     assert last_entry(cast.firm).verb == Verb.MEMBER_LEFT
@@ -241,7 +241,7 @@ def test_who_is_deleted_cannot_be_found_by_name_or_address(cast: Cast) -> None:
         return record.matching({"who": who, "what": "", "from": None, "to": None}).count()
 
     assert found("contr") > 0 and found("customer@test") > 0
-    closing.close_account(user=cast.contractor)
+    deletion.close_account(user=cast.contractor)
     assert found("contr") == found("contractor@test.example") == 0
     assert found("customer@test") > 0 and found("installer") > 0
 
@@ -251,7 +251,7 @@ def test_somebody_is_always_there_who_cannot_be_put_out(cast: Cast) -> None:
     own = make_location(cast.customer, name="Own")
     share(own, cast.customer, cast.contractor, Level.MANAGE)
     late = share(own, cast.customer, cast.stranger, Level.MANAGE)
-    closing.close_account(user=cast.customer)
+    deletion.close_account(user=cast.customer)
     (place,) = Access.objects.live().filter(location=own, reason="installed")
     assert place.user == cast.contractor
     assert Viewer.of(cast.contractor, own).may_end(late)
@@ -264,6 +264,6 @@ def test_nobody_is_offered_to_ask_somebody_who_is_gone(cast: Cast) -> None:
     share(own, cast.customer, cast.stranger, Level.MANAGE)
     invitation = invite(own, cast.customer, cast.contractor)
     assert SHARES.whom_to_ask(invitation) == [cast.customer]
-    closing.close_account(user=cast.customer)
+    deletion.close_account(user=cast.customer)
     invitation = Invitation.objects.with_all().get(pk=invitation.pk)
     assert SHARES.whom_to_ask(invitation) == []

@@ -9,8 +9,8 @@ from locations import services as locations
 from locations.handover import hand_over_and_close
 from locations.levels import Level
 from locations.models import Access, Location
+from portal.accounts.deletion import close_account
 from portal.activity.record import unwritten
-from portal.closing import close_account
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.signals import delivery_changed
 from portal.verbs import Verb

@@ -20,7 +20,8 @@ from organisations import closing as organisation_closing
 from organisations import invitation_emails, inviting, joining
 from organisations import services as organisations
 from organisations.models import MemberInvitation
-from portal import closing, limits
+from portal import limits
+from portal.accounts import deletion
 from portal.errors import Refusal
 from portal.mail import outbox
 from portal.models import Activity, FormerAddress, OutgoingEmail, Throttle, User
@@ -66,7 +67,7 @@ def test_nothing_is_said_of_somebody_who_is_gone(cast: Cast) -> None:
     invitation_emails.queue_member_asked_for(to_member, cast.contractor)
     rows = OutgoingEmail.objects.filter(kind__in=["accepted", "asked-for", "member-asked-for"])
     assert [outbox.render(row) is None for row in rows] == [False] * 3
-    closing.close_account(user=cast.contractor)
+    deletion.close_account(user=cast.contractor)
     assert [outbox.render(row) for row in rows] == [None] * 3
 
 
@@ -89,7 +90,7 @@ def test_everything_support_reads_of_has_a_name(cast: Cast) -> None:
     asked = joining.ask_to_join(organisation=cast.firm, by=cast.contractor, sentence="")
     accept(invite(cast.site, cast.installer, cast.customer), cast.customer)
     acceptance_row = cast.customer.acceptances.get()
-    closing.close_account(user=make_person("gone@test.example"))
+    deletion.close_account(user=make_person("gone@test.example"))
     assert [str(circuit), str(LoadBalancer(serial_number="LB-1")), str(asked), str(acceptance_row)] == [
         "Carport",
         "LB-1",
@@ -175,7 +176,7 @@ def test_an_account_to_which_something_came_meanwhile_is_not_deleted(
 
     cast.contractor.set_password(PASSWORD)
     cast.contractor.save()
-    monkeypatch.setattr(closing, "close_account", refuse)
+    monkeypatch.setattr(deletion, "close_account", refuse)
     page = signed_in(cast.contractor).post(reverse("delete_account"), {"password": PASSWORD})
     assert page.status_code == 422 and "Changed meanwhile." in text_of(page)
 

@@ -15,8 +15,8 @@ from organisations import services as organisations
 from organisations.closing import close_organisation
 from organisations.models import Membership
 from portal import limits
+from portal.accounts.deletion import close_account, obstacles
 from portal.answering import Holder, Situation
-from portal.closing import close_account, obstacles
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
 from sharing import handing_out, kinds, removal, taking_over, transfer

@@ -12,7 +12,7 @@ from organisations import acceptance as joining_up
 from organisations import inviting, joining, services
 from organisations.appointing import appoint_administrator
 from organisations.models import JoinRequest, MemberInvitation, Membership, Organisation
-from portal.closing import close_account
+from portal.accounts.deletion import close_account
 from portal.errors import Refusal
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User

@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from portal.accounts.addresses import verified_addresses
 from portal.activity.record import record
-from portal.addresses import verified_addresses
 from portal.errors import Refusal
 from portal.mail import outbox
 from portal.models import FormerAddress, OutgoingEmail, User, digest_of

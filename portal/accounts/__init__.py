@@ -1,0 +1,1 @@
+"""Accounts: signing up and in, whose address is whose, and deleting one."""
