@@ -1,6 +1,6 @@
 """The recipient's verbs, and what an invitation into an organisation is to whom (product rule 1).
 
-What invitations of every kind have in common stands in `portal.answering`.
+What invitations of every kind have in common stands in `portal.invitations.answering`.
 """
 
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ from organisations.models import MemberInvitation, Membership
 from organisations.permissions import is_administrator
 from organisations.record import record_invitation
 from organisations.services import add_member, lock_organisation
-from portal.answering import Answering, Situation
+from portal.invitations.answering import Answering, Situation
 from portal.models import User
 from portal.verbs import Verb
 

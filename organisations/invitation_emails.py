@@ -7,7 +7,13 @@ from django.utils.translation import gettext as _
 from organisations.emails import message
 from organisations.models import MemberInvitation
 from organisations.permissions import is_administrator
-from portal.invitation_mail import invitation_of, person_with_address, queue_about, queue_to_address, way_in
+from portal.invitations.emails import (
+    invitation_of,
+    person_with_address,
+    queue_about,
+    queue_to_address,
+    way_in,
+)
 from portal.lib.humanize import until
 from portal.mail.outbox import Message, builds
 from portal.models import OutgoingEmail, User

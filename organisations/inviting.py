@@ -18,8 +18,8 @@ from organisations.services import lock_organisation, require_administrator
 from organisations.settling import withdraw_pending
 from portal import codes
 from portal.errors import Refusal
-from portal.invitation_mail import delivery
-from portal.invitations import CODE_HAS_ENDED, WITHDRAWN_MEANWHILE, settle_due, throttle
+from portal.invitations.emails import delivery
+from portal.invitations.models import CODE_HAS_ENDED, WITHDRAWN_MEANWHILE, settle_due, throttle
 from portal.lib.addresses import clean_address
 from portal.models import User
 from portal.verbs import Verb

@@ -18,7 +18,7 @@ from organisations.querysets import (
     OrganisationQuerySet,
 )
 from portal import codes
-from portal.invitations import AbstractInvitation
+from portal.invitations.models import AbstractInvitation
 
 
 class Organisation(models.Model):

@@ -12,7 +12,7 @@ from django.http import Http404
 from django.utils.translation import gettext_lazy as _
 
 from portal import codes
-from portal.invitations import AbstractInvitationQuerySet
+from portal.invitations.models import AbstractInvitationQuerySet
 from portal.lib.text_search import contains, words_of
 from portal.models import User
 

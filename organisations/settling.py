@@ -8,7 +8,7 @@ from django.utils import timezone
 from organisations.models import JoinRequest, MemberInvitation, Organisation
 from organisations.record import record_invitation
 from portal.accounts.addresses import verified_addresses
-from portal.invitations import AbstractInvitationQuerySet
+from portal.invitations.models import AbstractInvitationQuerySet
 from portal.models import User
 from portal.verbs import Verb
 

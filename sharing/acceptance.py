@@ -1,6 +1,6 @@
 """The recipient's verbs, and what an invitation to a location is to whom (product rule 4).
 
-What invitations of every kind have in common stands in `portal.answering`.
+What invitations of every kind have in common stands in `portal.invitations.answering`.
 """
 
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from locations.permissions import Party
 from organisations.models import Organisation
 from organisations.permissions import is_administrator
 from organisations.services import lock_organisation
-from portal.answering import Answering, Situation
+from portal.invitations.answering import Answering, Situation
 from portal.models import User
 from portal.verbs import Verb
 from sharing import emails

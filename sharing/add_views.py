@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.accounts.adapter import GO_ON
-from portal.answering import Situation
 from portal.errors import Refusal
+from portal.invitations.answering import Situation
 from sharing import held_codes, kinds, requests
 from sharing.forms import CodeForm
 from sharing.invitation_pages import PAGES, InvitationPage

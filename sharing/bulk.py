@@ -23,7 +23,7 @@ from locations.models import Location
 from locations.querysets import LocationQuerySet
 from organisations.services import UNKNOWN_KEY
 from portal.errors import Refusal
-from portal.invitations import throttle
+from portal.invitations.models import throttle
 from portal.models import User
 from sharing import bulk_access, bulk_share, offers
 from sharing.bulk_outcomes import CHANGING, Outcome

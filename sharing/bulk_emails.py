@@ -8,7 +8,13 @@ from django.utils.translation import ngettext
 from locations.levels import Level
 from locations.models import Location
 from organisations.permissions import is_administrator
-from portal.invitation_mail import invitation_of, person_with_address, queue_about, queue_to_address, way_in
+from portal.invitations.emails import (
+    invitation_of,
+    person_with_address,
+    queue_about,
+    queue_to_address,
+    way_in,
+)
 from portal.lib.humanize import last_day, until
 from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User

@@ -19,7 +19,7 @@ from locations.models import Access, Location
 from locations.permissions import Party
 from organisations.models import Organisation
 from portal.accounts.addresses import verified_addresses
-from portal.invitations import AbstractInvitation, AbstractInvitationQuerySet
+from portal.invitations.models import AbstractInvitation, AbstractInvitationQuerySet
 from portal.models import User
 from sharing.bulk_outcomes import CHANGING, Outcome
 

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from locations.levels import Level
 from portal.errors import Refusal
-from portal.invitations import WITHDRAWN_MEANWHILE, throttle_recipient, throttle_sender
+from portal.invitations.models import WITHDRAWN_MEANWHILE, throttle_recipient, throttle_sender
 from portal.models import User
 from portal.verbs import Verb
 from sharing import recipients, services, settling

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from locations.levels import Level
 from locations.models import Access, Location
 from organisations.permissions import is_administrator
-from portal.invitation_mail import (
+from portal.invitations.emails import (
     invitation_of,
     letter_about,
     person_with_address,

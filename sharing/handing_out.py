@@ -8,7 +8,7 @@ from locations.levels import Level
 from locations.models import Location
 from portal import codes
 from portal.errors import Refusal
-from portal.invitations import CODE_HAS_ENDED
+from portal.invitations.models import CODE_HAS_ENDED
 from portal.models import User
 from portal.verbs import Verb
 from sharing.models import Invitation

@@ -12,8 +12,8 @@ from django.http import HttpRequest
 
 from portal import codes, limits
 from portal.activity.record import record
-from portal.answering import Holder, Situation
-from portal.invitations import CODE_PURPOSE, AbstractInvitation
+from portal.invitations.answering import Holder, Situation
+from portal.invitations.models import CODE_PURPOSE, AbstractInvitation
 from portal.lib.client_address import client_network
 from portal.models import User
 from portal.verbs import Verb

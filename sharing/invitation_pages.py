@@ -16,9 +16,9 @@ from locations.models import Access
 from locations.permissions import Party
 from organisations import acceptance as membership
 from organisations.models import MemberInvitation, Organisation
-from portal.answering import Situation
 from portal.errors import Refusal
-from portal.invitations import AbstractInvitation
+from portal.invitations.answering import Situation
+from portal.invitations.models import AbstractInvitation
 from portal.lib.humanize import masked
 from portal.models import User
 from sharing import acceptance, bulk, kinds, offers, taking_over

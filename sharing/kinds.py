@@ -8,8 +8,8 @@ from django.db.models import Value
 from organisations.acceptance import MEMBER_INVITATIONS
 from organisations.models import MemberInvitation
 from portal import codes
-from portal.answering import Answering, Holder, Situation
-from portal.invitations import CODE_PURPOSE, AbstractInvitation
+from portal.invitations.answering import Answering, Holder, Situation
+from portal.invitations.models import CODE_PURPOSE, AbstractInvitation
 from sharing.acceptance import SHARES
 from sharing.models import Invitation, Offer, Transfer
 from sharing.offers import OFFERS

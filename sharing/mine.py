@@ -11,8 +11,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, Model, QuerySet, Value
 from django.db.models.functions import Now
 
-from portal.invitation_mail import delivery
-from portal.invitations import AbstractInvitation
+from portal.invitations.emails import delivery
+from portal.invitations.models import AbstractInvitation
 from portal.lib.cached_sql import Prepared
 from portal.lib.paging import Around, beyond, moment_of, page_around, ticks_of
 from portal.models import User

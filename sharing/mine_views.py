@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from organisations import inviting
 from organisations.models import MemberInvitation
 from portal.errors import Refusal
-from portal.invitations import AbstractInvitation
+from portal.invitations.models import AbstractInvitation
 from portal.lib.humanize import until
 from portal.models import User
 from sharing import kinds, mine, offers, services, transfer

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from locations.levels import Level
 from locations.models import Access, Location
 from organisations.models import Organisation
-from portal.invitations import AbstractInvitation
+from portal.invitations.models import AbstractInvitation
 from sharing.bulk_models import BulkJob, BulkLoss, BulkRow, Offer
 from sharing.querysets import InvitationQuerySet, TransferQuerySet
 from sharing.request_models import AccessRequest

@@ -21,8 +21,8 @@ from locations.permissions import Party
 from organisations.permissions import is_administrator
 from organisations.services import lock_organisation
 from portal.activity.record import record_all
-from portal.answering import Answering, Situation
 from portal.errors import Refusal
+from portal.invitations.answering import Answering, Situation
 from portal.models import User
 from portal.verbs import Verb
 from sharing import bulk_emails

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from locations.levels import Level
 from organisations.models import Organisation
 from portal.accounts.addresses import verified_addresses
-from portal.invitations import AbstractInvitationQuerySet
+from portal.invitations.models import AbstractInvitationQuerySet
 from portal.models import User
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from locations.models import Access
 from locations.permissions import level_of
 from organisations.models import Membership
-from portal.invitation_mail import person_with_address
+from portal.invitations.emails import person_with_address
 from portal.mail import outbox
 from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User

@@ -16,7 +16,7 @@ from locations.levels import Level
 from locations.models import Access, Location
 from organisations.services import UNKNOWN_KEY, find_by_key, lock_organisation
 from portal.errors import Refusal
-from portal.invitations import WITHDRAWN_MEANWHILE, throttle_recipient, throttle_sender
+from portal.invitations.models import WITHDRAWN_MEANWHILE, throttle_recipient, throttle_sender
 from portal.models import User
 from portal.verbs import Verb
 from sharing import emails

@@ -11,7 +11,7 @@ from django.utils import timezone
 from locations import services as locations
 from organisations.models import Organisation
 from portal.activity.record import record_all
-from portal.invitations import settle_due
+from portal.invitations.models import settle_due
 from portal.models import User
 from portal.verbs import Verb
 from sharing import bulk_emails, emails

@@ -13,7 +13,7 @@ from locations.levels import Level
 from locations.models import Access
 from organisations.services import lock_organisation
 from portal.errors import Refusal
-from portal.invitations import WITHDRAWN_MEANWHILE, throttle
+from portal.invitations.models import WITHDRAWN_MEANWHILE, throttle
 from portal.lib.validators import clean_message
 from portal.logs import without_codes
 from portal.models import User

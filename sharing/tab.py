@@ -9,7 +9,7 @@ from locations.levels import Level
 from locations.models import Access
 from organisations.models import Membership, Organisation
 from portal.failures import Failure
-from portal.invitation_mail import delivery
+from portal.invitations.emails import delivery
 from portal.lib.humanize import masked
 from sharing import ways
 from sharing.models import Invitation, Transfer

@@ -1,6 +1,6 @@
 """The next Owner's side of handing a location over, and what the invitation is to whom (product rule 2).
 
-What invitations of every kind have in common stands in `portal.answering`.
+What invitations of every kind have in common stands in `portal.invitations.answering`.
 """
 
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from locations import services as locations
 from locations.levels import Level
 from locations.models import Access, Location
-from portal.answering import Answering, Situation
+from portal.invitations.answering import Answering, Situation
 from portal.models import User
 from portal.verbs import Verb
 from sharing import removal

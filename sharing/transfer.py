@@ -12,7 +12,7 @@ from locations import services as locations
 from locations.models import Location
 from portal import codes
 from portal.errors import Refusal
-from portal.invitations import CODE_HAS_ENDED, WITHDRAWN_MEANWHILE, settle_due, throttle
+from portal.invitations.models import CODE_HAS_ENDED, WITHDRAWN_MEANWHILE, settle_due, throttle
 from portal.models import User
 from portal.verbs import Verb
 from sharing import transfer_emails as emails

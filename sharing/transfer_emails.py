@@ -6,7 +6,13 @@ from django.utils.translation import gettext as _
 
 from locations.models import Access
 from locations.permissions import level_of
-from portal.invitation_mail import invitation_of, person_with_address, queue_about, queue_to_address, way_in
+from portal.invitations.emails import (
+    invitation_of,
+    person_with_address,
+    queue_about,
+    queue_to_address,
+    way_in,
+)
 from portal.lib.humanize import until
 from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User

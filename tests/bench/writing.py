@@ -9,7 +9,7 @@ from locations.levels import Level
 from locations.models import Access, Location
 from locations.services import end_all, give_all
 from organisations.models import Organisation
-from portal import invitations
+from portal.invitations import models as invitations
 from portal.models import User
 from portal.verbs import Verb
 from sharing import acceptance

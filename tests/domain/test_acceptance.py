@@ -15,8 +15,8 @@ from locations.models import Access, Location
 from locations.services import archive_location
 from organisations.models import Membership, Organisation
 from organisations.services import add_member
-from portal.answering import Holder, Situation
-from portal.invitations import VALIDITY
+from portal.invitations.answering import Holder, Situation
+from portal.invitations.models import VALIDITY
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
 from sharing import acceptance, handing_out, removal, services, settling

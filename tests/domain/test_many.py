@@ -13,8 +13,8 @@ from locations.models import Access, Location
 from locations.permissions import level_of
 from locations.services import archive_location, give_access
 from organisations.services import replace_key
-from portal.answering import Holder, Situation
-from portal.invitations import VALIDITY
+from portal.invitations.answering import Holder, Situation
+from portal.invitations.models import VALIDITY
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb

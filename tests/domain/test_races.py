@@ -16,8 +16,8 @@ from django.utils import timezone
 from locations.levels import Level
 from locations.models import Access, Location
 from organisations.models import Organisation
-from portal.answering import Situation
 from portal.errors import Refusal
+from portal.invitations.answering import Situation
 from portal.mail import delivery, outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb

@@ -14,7 +14,7 @@ from locations.models import Access, Location
 from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation, find_by_key
 from portal import codes, limits
-from portal.answering import Holder, Situation
+from portal.invitations.answering import Holder, Situation
 from portal.lib.humanize import last_day
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb

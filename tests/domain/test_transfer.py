@@ -16,7 +16,7 @@ from organisations.closing import close_organisation
 from organisations.models import Membership
 from portal import limits
 from portal.accounts.deletion import close_account, obstacles
-from portal.answering import Holder, Situation
+from portal.invitations.answering import Holder, Situation
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
 from sharing import handing_out, kinds, removal, taking_over, transfer

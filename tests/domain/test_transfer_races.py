@@ -7,8 +7,8 @@ import pytest
 
 from locations.levels import Level
 from locations.models import Access, Location
-from portal.answering import Situation
 from portal.errors import Refusal
+from portal.invitations.answering import Situation
 from portal.mail import outbox
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb

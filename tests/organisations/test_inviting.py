@@ -14,7 +14,7 @@ from organisations.acceptance import MEMBER_INVITATIONS
 from organisations.inviting import Outcome
 from organisations.models import JoinRequest, MemberInvitation, Membership
 from portal import codes, limits
-from portal.answering import Holder, Situation
+from portal.invitations.answering import Holder, Situation
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail
 from portal.verbs import Verb

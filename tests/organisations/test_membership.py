@@ -17,8 +17,8 @@ from locations.services import archive_location, give_access
 from organisations import services
 from organisations.models import Membership, Organisation
 from portal import codes
-from portal.answering import Holder, Situation
 from portal.errors import Refusal
+from portal.invitations.answering import Holder, Situation
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb

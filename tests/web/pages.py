@@ -22,7 +22,7 @@ from organisations import inviting
 from organisations.models import MemberInvitation, Organisation
 from organisations.services import add_member
 from portal import codes
-from portal.invitations import AbstractInvitation
+from portal.invitations.models import AbstractInvitation
 from portal.mail import outbox
 from portal.models import OutgoingEmail, User
 from sharing import bulk, handing_out, services, transfer

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from portal import codes
 from portal.failures import Failure
-from portal.invitations import AbstractInvitation
+from portal.invitations.models import AbstractInvitation
 from portal.mail import outbox
 from portal.mail.outbox import absolute_url
 from portal.models import OutgoingEmail, User

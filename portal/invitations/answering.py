@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal import limits
 from portal.errors import Refusal
-from portal.invitations import AbstractInvitation, InvitationState
+from portal.invitations.models import AbstractInvitation, InvitationState
 from portal.models import User
 
 

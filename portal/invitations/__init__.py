@@ -1,0 +1,1 @@
+"""What invitations of every kind have in common: the row, how one is answered, its e-mails."""
