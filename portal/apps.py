@@ -14,7 +14,7 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         """Find the system checks, the listeners, and the e-mails each app sends."""
-        import_module("portal.checks")
+        import_module("portal.serving.checks")
         import_module("portal.accounts.adapter")
         import_module("portal.mail.delivery")
         for name in email_modules():

@@ -14,7 +14,7 @@ from celery.schedules import schedule
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from portal.secret_keys import kept_key, own_directory
+from portal.serving.secret_keys import kept_key, own_directory
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -269,7 +269,7 @@ if REDIS_URL:
     }
 else:
     CELERY_BROKER_URL = "filesystem://localhost"
-    CELERY_BROKER_TRANSPORT = "portal.file_broker.Transport"
+    CELERY_BROKER_TRANSPORT = "portal.serving.file_broker.Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(VAR_DIR / "queue"),
         "data_folder_out": str(VAR_DIR / "queue"),

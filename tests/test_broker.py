@@ -8,7 +8,7 @@ import pytest
 from kombu import Connection
 from kombu.simple import SimpleQueue
 
-from portal.file_broker import Transport
+from portal.serving.file_broker import Transport
 
 pytestmark = pytest.mark.embedded
 MESSAGES = 2000

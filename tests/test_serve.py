@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.supervisor import Child, start
+from portal.serving.supervisor import Child, start
 from tests.conftest import lend_static_files
 from tests.serving import ROOT, Portal, is_alive, wait_until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from portal.secret_keys import kept_key, own_directory
+from portal.serving.secret_keys import kept_key, own_directory
 
 pytestmark = [
     pytest.mark.embedded,

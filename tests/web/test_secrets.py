@@ -98,7 +98,7 @@ def test_the_loop_leaves_no_secret_anywhere(
     broker = Celery("secrets", set_as_current=False)
     broker.conf.update(
         broker_url="filesystem://localhost",
-        broker_transport="portal.file_broker.Transport",
+        broker_transport="portal.serving.file_broker.Transport",
         broker_transport_options={
             "data_folder_in": str(queue),
             "data_folder_out": str(queue),

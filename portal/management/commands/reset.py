@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.supervisor import may_change_data
+from portal.serving.supervisor import may_change_data
 
 
 class Command(BaseCommand):

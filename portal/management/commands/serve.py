@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
-from portal import supervisor
+from portal.serving import supervisor
 
 DEMO_PEOPLE = [
     ("installer", "Administrator of an installation company"),
@@ -45,13 +45,13 @@ class Command(BaseCommand):
 
     def _supervise(self, host: str, port: int) -> None:
         # Only now: loading the application lists the static files, which `prepare` may just have collected.
-        from portal import children
+        from portal.serving import processes
 
         supervisor.Supervisor(
             {
-                "web": partial(children.web, host, port),
-                "worker": children.worker,
-                "beat": children.beat,
+                "web": partial(processes.web, host, port),
+                "worker": processes.worker,
+                "beat": processes.beat,
             },
             say=self._say,
         ).run(when_ready=partial(self._announce, host, port))

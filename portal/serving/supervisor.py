@@ -2,7 +2,7 @@
 
 `Supervisor.run` starts every child, starts again what dies (waiting longer each time it dies young), and ends
 all of them on SIGINT or SIGTERM. Children are forked from this process once Django is loaded, so that they
-share its memory and start at once. What each child does is in `portal.children`.
+share its memory and start at once. What each child does is in `portal.serving.processes`.
 """
 
 import ctypes
