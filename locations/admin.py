@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from locations.models import Access, Location
 from locations.sorting import words_in
 from portal.admin import SupportAdmin
-from portal.support import MOST_OF_A_KIND, Found, Search, finds
+from portal.support_search import MOST_OF_A_KIND, Found, Search, finds
 
 
 @admin.register(Location)

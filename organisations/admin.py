@@ -20,7 +20,7 @@ from portal import codes
 from portal.activity.record import record
 from portal.admin import SupportAdmin
 from portal.errors import Refusal
-from portal.support import MOST_OF_A_KIND, Found, Search, finds
+from portal.support_search import MOST_OF_A_KIND, Found, Search, finds
 from portal.verbs import Verb
 
 

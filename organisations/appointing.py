@@ -9,8 +9,8 @@ from organisations.services import add_member, lock_organisation
 from portal.activity.record import record
 from portal.errors import Refusal
 from portal.lib.validators import clean_message
-from portal.logs import without_codes
 from portal.models import User
+from portal.redaction import without_codes
 from portal.verbs import Verb
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.lib.text_search import contains, words_of
 from portal.models import Activity, OutgoingEmail, User
-from portal.support import Found, Search, finds
+from portal.support_search import Found, Search, finds
 
 admin.site.site_header = _("Partner Portal support")
 admin.site.site_title = _("Partner Portal support")

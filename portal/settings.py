@@ -350,7 +350,7 @@ LANGUAGE_COOKIE_SAMESITE = "Lax"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"without_codes": {"()": "portal.logs.WithoutCodes"}},
+    "filters": {"without_codes": {"()": "portal.redaction.WithoutCodes"}},
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {
         "stderr": {

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from portal import support, views
+from portal import support_search, views
 from portal.mail import dev_inbox, webhooks
 
 handler404 = "portal.views.not_found"
@@ -15,7 +15,7 @@ urlpatterns = [
     path("language/", views.set_language, name="set_language"),
     path("accounts/delete/", views.delete_account, name="delete_account"),
     path("accounts/", include("allauth.account.urls")),
-    path("admin/find/", admin.site.admin_view(support.find), name="support_find"),
+    path("admin/find/", admin.site.admin_view(support_search.find), name="support_find"),
     path("admin/", admin.site.urls),
     path("anymail/<slug:provider>/tracking/", webhooks.tracking, name="mail_report"),
     path("locations/", include("locations.urls")),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from portal import codes, limits
 from portal.errors import Refusal
 from portal.invitations.models import AbstractInvitation
-from portal.support import MOST_OF_A_KIND, Found, Search, finds
+from portal.support_search import MOST_OF_A_KIND, Found, Search, finds
 from sharing import kinds
 from sharing.models import Offer
 

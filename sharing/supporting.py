@@ -15,8 +15,8 @@ from organisations.services import lock_organisation
 from portal.errors import Refusal
 from portal.invitations.models import WITHDRAWN_MEANWHILE, throttle
 from portal.lib.validators import clean_message
-from portal.logs import without_codes
 from portal.models import User
+from portal.redaction import without_codes
 from portal.verbs import Verb
 from sharing import emails, recipients, removal, services
 from sharing.models import Invitation

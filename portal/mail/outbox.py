@@ -29,8 +29,8 @@ from django.utils import timezone
 from django.utils.translation import override
 
 from portal.failures import failure_of
-from portal.logs import without_codes
 from portal.models import OutgoingEmail, User
+from portal.redaction import without_codes
 from portal.signals import delivery_changed
 
 # Longer than sending one message can take: the lease of each is renewed just before it is sent.

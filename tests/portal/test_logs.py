@@ -5,7 +5,7 @@ import re
 import pytest
 
 from portal import codes
-from portal.logs import without_codes
+from portal.redaction import without_codes
 
 CODES = [
     codes.derive(purpose="t", subject="t", nonce=str(number), length=length)

@@ -16,9 +16,9 @@ from django.urls import reverse
 from locations.models import ChargePoint, Circuit
 from organisations.models import MemberInvitation
 from portal import codes, tasks
-from portal.logs import WithoutCodes
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User
+from portal.redaction import WithoutCodes
 from sharing.models import Invitation
 from tests.cast import Cast
 from tests.cast import invite as invite_to
@@ -282,7 +282,7 @@ def test_the_loop_leaves_no_secret_anywhere(
 )
 def test_the_filter_hides_a_code_however_it_is_written(text: str) -> None:
     """In a path, a query, quotes, JSON or brackets."""
-    from portal.logs import without_codes
+    from portal.redaction import without_codes
 
     code = codes.grouped(wrong_codes(1)[0])
     bare = code.replace("-", "")
@@ -295,7 +295,7 @@ def test_the_filter_hides_a_code_however_it_is_written(text: str) -> None:
 
 def test_the_filter_leaves_ordinary_words_alone() -> None:
     """A log that hides everything helps nobody."""
-    from portal.logs import without_codes
+    from portal.redaction import without_codes
 
     for line in ("installation of everything", "/add/check/", "/add/invitation/0000/", "order 123456789012"):
         hidden = without_codes(line)

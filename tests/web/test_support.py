@@ -424,7 +424,7 @@ def test_an_invitation_of_any_kind_is_found_by_its_code_and_by_its_address(scene
 
 def test_many_of_one_kind_hide_no_other(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The box shows the first of each kind."""
-    monkeypatch.setattr("portal.support.MOST_OF_A_KIND", 1)
+    monkeypatch.setattr("portal.support_search.MOST_OF_A_KIND", 1)
     found = found_in_the_box(scene, "@test.example")
     assert {url.split("/")[3] for url in found} >= {"location", "organisation", "offer", "user"}
 
