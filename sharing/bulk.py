@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from locations.models import Location
 from locations.querysets import LocationQuerySet
 from organisations.services import UNKNOWN_KEY
+from portal import celery
 from portal.errors import Refusal
 from portal.invitations.models import throttle
 from portal.models import User
@@ -113,20 +114,8 @@ def confirm(*, job: BulkJob, by: User) -> bool:
         drafts = BulkJob.objects.filter(pk=job.pk, by=by, state=State.DRAFT)
         confirmed = drafts.update(state=State.QUEUED, due_at=timezone.now()) == 1
         if confirmed:
-            hurry()
+            celery.nudge("sharing.tasks.work_off_jobs")
     return confirmed
-
-
-def hurry() -> None:
-    """Nudge a worker once this transaction commits."""
-    transaction.on_commit(_nudge, robust=True)
-
-
-def _nudge() -> None:
-    """Ask a worker to look at once. Harmless if it is lost: beat asks every ten seconds."""
-    from sharing.tasks import work_off_jobs
-
-    work_off_jobs.apply_async(retry=False, expires=60)
 
 
 # --- At work ------------------------------------------------------------------------------------
@@ -233,7 +222,7 @@ def begin_at_once(job: BulkJob) -> None:
     claimed = claim(job.pk)
     if claimed is not None:
         _work(claimed, time.monotonic() + SHORT_WORK_SECONDS)
-        hurry()
+        celery.nudge("sharing.tasks.work_off_jobs")
 
 
 def forget_drafts() -> int:

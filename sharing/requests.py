@@ -20,7 +20,7 @@ from organisations import acceptance as membership
 from organisations.models import MemberInvitation
 from organisations.permissions import is_administrator
 from organisations.services import lock_organisation
-from portal import limits
+from portal import celery, limits
 from portal.activity.record import record
 from portal.errors import Refusal
 from portal.models import User
@@ -79,7 +79,7 @@ def ask_for_access(*, number: int, by: User, sentence: str, network: str) -> Non
         if not is_new and not request.is_open and not _was_just_answered(request):
             request.looked_up, request.location = False, None
             _begin(request, sentence=sentence.strip())
-        transaction.on_commit(_nudge, robust=True)
+        celery.nudge("sharing.tasks.look_up_requests")
 
 
 def look_up_due() -> int:
@@ -220,10 +220,3 @@ def _record(verb: Verb, request: AccessRequest, by: User) -> None:
         **({"invitation": str(offer.uuid)} if offer else {}),
         **({"organisation": request.thing} if request.member_invitation else {"location": request.thing}),
     )
-
-
-def _nudge() -> None:
-    """Ask a worker to look at once. Harmless if it is lost: beat asks every minute."""
-    from sharing.tasks import look_up_requests
-
-    look_up_requests.apply_async(retry=False, expires=60)

@@ -28,6 +28,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import override
 
+from portal import celery
 from portal.failures import failure_of
 from portal.models import OutgoingEmail, User
 from portal.redaction import without_codes
@@ -95,7 +96,7 @@ def queue_all(kind: str, letters: Iterable[dict[str, Any]]) -> None:
     A share to an organisation tells every Administrator, and there may be a thousand.
     """
     OutgoingEmail.objects.bulk_create([_row(kind, **letter) for letter in letters], ignore_conflicts=True)
-    transaction.on_commit(_nudge, robust=True)
+    celery.nudge("portal.tasks.deliver_due_email")
 
 
 def _row(
@@ -119,13 +120,6 @@ def _row(
         version=version,
         details=details,
     )
-
-
-def _nudge() -> None:
-    """Ask a worker to look at once. Harmless if it is lost: beat asks every ten seconds."""
-    from portal.tasks import deliver_due_email
-
-    deliver_due_email.apply_async(retry=False, expires=60)
 
 
 def deliver_due() -> int:

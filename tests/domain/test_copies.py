@@ -19,7 +19,6 @@ from locations import handover, projection, services
 from locations.levels import Level
 from locations.models import Access, Location
 from organisations.services import add_member, create_organisation, end_membership
-from portal.mail import outbox
 from portal.models import User
 from tests.cast import ADMINISTRATOR, Cast, accept, invite, make_cast
 from tests.domain.test_drift import assert_projected
@@ -33,7 +32,7 @@ PATIENCE = 0.6
 @pytest.fixture
 def people(monkeypatch: pytest.MonkeyPatch) -> Cast:
     """The cast, committed; nobody nudges a worker there is not."""
-    monkeypatch.setattr(outbox, "_nudge", lambda: None)
+    monkeypatch.setattr("portal.celery.nudge", lambda name: None)
     return make_cast()
 
 

@@ -27,7 +27,7 @@ MANAGE = Level.MANAGE
 
 @pytest.fixture(autouse=True)
 def _nobody_nudges(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "_nudge", lambda: None)
+    monkeypatch.setattr("portal.celery.nudge", lambda name: None)
     monkeypatch.setattr(bulk, "BATCHES", (2, 1))
 
 

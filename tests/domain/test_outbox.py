@@ -173,10 +173,10 @@ def test_a_broker_that_is_gone_harms_nothing(
 ) -> None:
     """The broker only hurries it: a lost nudge is made good by the next beat."""
 
-    def gone(**options: Any) -> None:
+    def gone(name: str, **options: Any) -> None:
         raise OSError("no broker")
 
-    monkeypatch.setattr("portal.tasks.deliver_due_email.apply_async", gone)
+    monkeypatch.setattr("portal.celery.app.send_task", gone)
     with django_capture_on_commit_callbacks(execute=True):
         queue()
     assert OutgoingEmail.objects.get().status == Status.QUEUED
@@ -229,7 +229,7 @@ def test_what_is_not_due_waits(mailoutbox: Mailbox) -> None:
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_never_take_the_same_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "_nudge", lambda: None)
+    monkeypatch.setattr("portal.celery.nudge", lambda name: None)
     for number in range(200):
         queue(str(number))
     taken: list[uuid.UUID] = []
@@ -725,7 +725,7 @@ def test_a_try_that_ended_in_a_refusal_stays_counted(monkeypatch: pytest.MonkeyP
     """Counting is outside the business transaction: a rollback must not un-count a try."""
     from portal.errors import Refusal
 
-    monkeypatch.setattr(outbox, "_nudge", lambda: None)
+    monkeypatch.setattr("portal.celery.nudge", lambda name: None)
     cast = make_cast()
     for _ in range(3):
         with pytest.raises(Refusal):

@@ -18,7 +18,7 @@ from locations.models import Access, Location
 from organisations.models import Organisation
 from portal.errors import Refusal
 from portal.invitations.answering import Situation
-from portal.mail import delivery, outbox
+from portal.mail import delivery
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
 from sharing import acceptance, handing_out, kinds, reminders, removal, services, settling, terms
@@ -39,7 +39,7 @@ FIRM = ("installed", 3)
 @pytest.fixture
 def people(monkeypatch: pytest.MonkeyPatch) -> Cast:
     """The cast, committed; nobody nudges a worker there is not."""
-    monkeypatch.setattr(outbox, "_nudge", lambda: None)
+    monkeypatch.setattr("portal.celery.nudge", lambda name: None)
     return make_cast()
 
 

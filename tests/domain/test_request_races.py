@@ -9,7 +9,6 @@ import pytest
 from locations.levels import Level
 from locations.models import Access, Location
 from portal.errors import Refusal
-from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle
 from sharing import removal, requests, services
 from sharing.models import AccessRequest, Invitation
@@ -25,8 +24,7 @@ ROUNDS = rounds_of(10)
 @pytest.fixture
 def people(monkeypatch: pytest.MonkeyPatch) -> Cast:
     """The cast, committed; nobody nudges a worker there is not."""
-    monkeypatch.setattr(outbox, "_nudge", lambda: None)
-    monkeypatch.setattr(requests, "_nudge", lambda: None)
+    monkeypatch.setattr("portal.celery.nudge", lambda name: None)
     return make_cast()
 
 

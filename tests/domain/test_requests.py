@@ -13,7 +13,7 @@ from organisations import inviting
 from organisations.models import MemberInvitation
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
-from sharing import closing, mine, removal, requests, services, tasks
+from sharing import closing, mine, removal, requests, services
 from sharing.models import AccessRequest, Invitation
 from sharing.permissions import Viewer
 from tests.cast import MEMBER, Cast, invite, make_location, make_owner, make_person, share
@@ -206,12 +206,12 @@ def test_a_worker_is_asked_to_look_at_once(
     cast: Cast, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     """Whether there is such a location or not."""
-    nudged: list[dict[str, Any]] = []
-    monkeypatch.setattr(tasks.look_up_requests, "apply_async", lambda **options: nudged.append(options))
+    nudged: list[str] = []
+    monkeypatch.setattr("portal.celery.app.send_task", lambda name, **options: nudged.append(name))
     for number in (cast.site.number, 987_654_321):
         with django_capture_on_commit_callbacks(execute=True):
             requests.ask_for_access(number=number, by=cast.stranger, sentence="x", network="n")
-    assert nudged == [{"retry": False, "expires": 60}] * 2
+    assert nudged == ["sharing.tasks.look_up_requests"] * 2
 
 
 def test_what_another_worker_took_is_left_to_it(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ from locations.levels import Level
 from locations.models import Access, Location
 from portal.errors import Refusal
 from portal.invitations.answering import Situation
-from portal.mail import outbox
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
 from sharing import handing_out, removal, taking_over, transfer
@@ -27,7 +26,7 @@ ROUNDS = rounds_of(12)
 @pytest.fixture
 def people(monkeypatch: pytest.MonkeyPatch) -> Cast:
     """The cast, committed; nobody nudges a worker there is not."""
-    monkeypatch.setattr(outbox, "_nudge", lambda: None)
+    monkeypatch.setattr("portal.celery.nudge", lambda name: None)
     return make_cast()
 
 

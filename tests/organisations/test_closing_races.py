@@ -12,7 +12,6 @@ from organisations import services
 from organisations.closing import close_organisation
 from organisations.models import Organisation
 from portal.errors import Refusal
-from portal.mail import outbox
 from sharing import removal
 from sharing import services as sharing
 from sharing.permissions import Viewer
@@ -26,7 +25,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def crew(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cast]:
     """Committed, so that every connection sees it; no broker is asked for anything."""
-    monkeypatch.setattr(outbox, "_nudge", lambda: None)
+    monkeypatch.setattr("portal.celery.nudge", lambda name: None)
     yield make_cast()
 
 

@@ -14,7 +14,6 @@ from organisations.appointing import appoint_administrator
 from organisations.models import JoinRequest, MemberInvitation, Membership, Organisation
 from portal.accounts.deletion import close_account
 from portal.errors import Refusal
-from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
 from sharing import acceptance, handing_out
@@ -38,7 +37,7 @@ ROUNDS = rounds_of(20)
 @pytest.fixture
 def crew(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cast]:
     """Committed, so that every connection sees it; no broker is asked for anything."""
-    monkeypatch.setattr(outbox, "_nudge", lambda: None)
+    monkeypatch.setattr("portal.celery.nudge", lambda name: None)
     yield make_cast()
 
 
