@@ -1,6 +1,6 @@
 """Locations, and who may do what with them. What stands beside is imported here.
 
-Equipment is in `equipment`, guardian's rows in `permission_rows`, when who last looked in `openings`.
+Equipment is in `equipment`, guardian's rows in `permission_rows`; `last_opened` writes when who last looked.
 """
 
 import uuid
@@ -18,7 +18,6 @@ from django.utils.translation import gettext_lazy as _
 
 from locations.equipment import ChargePoint, Circuit, LoadBalancer
 from locations.levels import Level
-from locations.openings import Opening
 from locations.permission_rows import LocationGroupPermission, LocationUserPermission
 from locations.querysets import AccessQuerySet, LocationQuerySet
 from locations.sorting import SEARCH_TEXT_LENGTH, SORT_KEY_LENGTH, search_text, sort_key
@@ -261,3 +260,28 @@ class Access(models.Model):
     def gives_until(self, ends_at: datetime | None) -> datetime | None:
         """When what is given through it ends: at `ends_at` (None: never), but with itself at the latest."""
         return ends_at if self.lasts_as_long_as(ends_at) else self.ends_at
+
+
+class Opening(models.Model):
+    """The day on which a person, or somebody of an organisation, last opened a location."""
+
+    location = models.ForeignKey(Location, on_delete=models.CASCADE, related_name="openings")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="openings"
+    )
+    organisation = models.ForeignKey(
+        Organisation, null=True, on_delete=models.CASCADE, related_name="openings"
+    )
+    day = models.DateField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=True) ^ Q(organisation__isnull=True), name="opening_one_party"
+            ),
+            models.UniqueConstraint(fields=["location", "user"], name="opening_of_person_once"),
+            models.UniqueConstraint(fields=["location", "organisation"], name="opening_of_organisation_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation or self.user} · {self.location} · {self.day}"

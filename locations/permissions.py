@@ -18,10 +18,10 @@ from django.db.models.functions import Coalesce, Greatest, Now
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 
+from locations.grantees import Ways
 from locations.levels import Level
 from locations.models import Location, LocationGroupPermission, LocationUserPermission
 from locations.sorting import words_in
-from locations.ways import Ways
 from organisations.models import Organisation
 from portal.lib.cached_sql import Prepared
 from portal.lib.paging import Cursor, beyond

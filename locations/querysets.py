@@ -22,8 +22,8 @@ from portal.lib.paging import Around, Cursor, beyond, cursor_number, page_around
 from portal.models import User
 
 if TYPE_CHECKING:
+    from locations.grantees import Ways
     from locations.models import Location
-    from locations.ways import Ways
     from organisations.models import Organisation
 
 PAGE_SIZE = 50
@@ -76,8 +76,8 @@ class LocationQuerySet(models.QuerySet[Any]):
         return location
 
     def mark_opened(self, user: User | AnonymousUser) -> Self:
-        """With `.opened_on`, the day on which this person last opened it (`locations.openings`)."""
-        from locations.openings import Opening
+        """With `.opened_on`, the day on which this person last opened it (`locations.last_opened`)."""
+        from locations.models import Opening
 
         opened = Opening._default_manager.filter(location=OuterRef("pk"), user_id=user.pk or 0)
         return self.annotate(opened_on=Subquery(opened.values("day")[:1]))

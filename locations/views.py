@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from locations import services
 from locations.forms import LocationForm, NewLocationForm
+from locations.grantees import PERSONALLY, Ways
+from locations.last_opened import note_opened
 from locations.levels import Level
 from locations.models import ChargePoint, Location
-from locations.openings import note_opened
 from locations.querysets import COUNT_CAP, MOST_TICKED
-from locations.ways import PERSONALLY, Ways
 from portal.activity import page as activity_page
 from portal.errors import Refusal
 from portal.lib.paging import cursor_number

@@ -8,11 +8,11 @@ from uuid import UUID
 from django.db.models import Count, Min, Q
 from django.http import QueryDict
 
+from locations.grantees import Ways
 from locations.levels import Level
 from locations.models import Access, Location
 from locations.permissions import Party
 from locations.querysets import MOST_TICKED, LocationQuerySet
-from locations.ways import Ways
 from organisations.models import Organisation
 from portal.lib.paging import cursor_number
 from portal.models import User

@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.translation import override
 
 from locations import services as locations
+from locations.last_opened import note_opened
 from locations.levels import Level
 from locations.models import Access, ChargePoint, Circuit, LoadBalancer, Location
-from locations.openings import note_opened
 from organisations import inviting, joining
 from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation

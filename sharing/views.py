@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from locations.last_opened import note_opened
 from locations.levels import Level
 from locations.models import Access, Location
-from locations.openings import note_opened
 from organisations.models import Organisation
 from organisations.services import find_by_key
 from portal import codes

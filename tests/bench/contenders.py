@@ -11,11 +11,11 @@ from django.db import connection
 from guardian.backends import ObjectPermissionBackend
 from guardian.shortcuts import get_objects_for_user, get_users_with_perms
 
+from locations.grantees import Ways
 from locations.levels import Level
 from locations.models import Location
 from locations.permissions import ids_by_name, level_of, levels_of
 from locations.querysets import COUNT_CAP, PAGE_SIZE
-from locations.ways import Ways
 from organisations.models import Membership
 from portal.lib.paging import beyond
 from sharing.permissions import Viewer

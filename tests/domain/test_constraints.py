@@ -10,10 +10,10 @@ from django.apps import apps
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import CheckConstraint, F, Model, UniqueConstraint
 
+from locations.last_opened import note_opened
 from locations.levels import Level
 from locations.models import Access, ChargePoint, Circuit, Location, LocationGroupPermission, Opening
 from locations.models import LocationUserPermission as UserPermission
-from locations.openings import note_opened
 from organisations import joining
 from organisations.inviting import invite as invite_members
 from organisations.models import JoinRequest, MemberInvitation, Membership

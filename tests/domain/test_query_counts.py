@@ -8,11 +8,11 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from locations.grantees import Ways
 from locations.levels import Level
 from locations.models import Access, ChargePoint, Circuit, Location
 from locations.permissions import level_of, levels_of
 from locations.services import give_access
-from locations.ways import Ways
 from organisations.services import create_organisation
 from portal.activity.sentences import lines
 from portal.models import Activity, Throttle

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from locations.last_opened import note_opened
 from locations.levels import Level
 from locations.models import Access, Location, Opening
-from locations.openings import note_opened
 from organisations.services import add_member
 from portal.errors import Refusal
 from portal.mail import outbox

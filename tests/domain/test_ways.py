@@ -4,10 +4,10 @@ from uuid import uuid4
 
 import pytest
 
+from locations.grantees import PERSONALLY, Ways
 from locations.levels import Level
 from locations.models import Access, Location
 from locations.services import archive_location, give_access
-from locations.ways import PERSONALLY, Ways
 from organisations.services import add_member, create_organisation
 from portal.models import Throttle
 from sharing import removal

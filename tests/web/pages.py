@@ -32,7 +32,7 @@ from tests.cast import MEMBER, Cast, accept, invite, make_owner, make_person, sh
 PASSWORD = "rav-og-strandsand-7"
 SESSION = settings.SESSION_COOKIE_NAME
 # What a request may write without having changed anything: sessions, counters of tries, the cache, and that
-# somebody has looked (`locations.openings` says why that is written by a GET).
+# somebody has looked (`locations.last_opened` says why that is written by a GET).
 UNCOUNTED_TABLES = {"django_session", "portal_throttle", "cache", "locations_opening"}
 
 
