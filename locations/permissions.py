@@ -10,10 +10,9 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any, cast
 
-from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import AnonymousUser, Permission
 from django.db import connection
-from django.db.models import Case, F, Max, Model, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Greatest, Now
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
@@ -206,18 +205,6 @@ def permission_id(level: Level) -> int:
 @receiver(post_migrate)
 def _forget_permission_ids(**kwargs: Any) -> None:
     _permission_ids.clear()
-
-
-class LocationPermissionBackend(BaseBackend):
-    """Answers `user.has_perm("locations.view_location", location)` from the funnel, end dates included."""
-
-    def has_perm(self, user_obj: Any, perm: str, obj: Model | None = None) -> bool:
-        app, _, codename = perm.rpartition(".")
-        wanted = Level.of_codename(codename)
-        if not isinstance(obj, Location) or wanted is None or app not in ("", "locations"):
-            return False
-        level = level_of(user_obj, obj)
-        return level is not None and level >= wanted
 
 
 def _ids_of(rows: list[QuerySet[Any, Any]], which: Q) -> QuerySet[Any, Any]:

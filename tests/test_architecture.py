@@ -18,6 +18,7 @@ TOP_LEVEL = {
 }
 # Where guardian may be named: it stores and answers, and the rest asks these files.
 KNOWS_GUARDIAN = {f"{app}/permissions.py" for app in APPS} | {
+    "locations/backend.py",
     "locations/permission_rows.py",
     "locations/projection.py",
 }

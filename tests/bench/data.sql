@@ -1,5 +1,5 @@
 -- Fills an empty portal. Names in braces come from tests/bench/plan.py; statements end with a semicolon at the
--- end of a line. What it writes is what `locations.permissions.project` would; `locations.drift` is asked afterwards.
+-- end of a line. What it writes is what `locations.projection.project` would; `locations.drift` is asked afterwards.
 
 CREATE TEMP TABLE site AS
 SELECT row_number() OVER (ORDER BY hashint8extended(nth, o.number)) AS id, o.number AS organisation, nth
