@@ -12,14 +12,14 @@ from typing import Any, cast
 
 from django.contrib.auth.models import AnonymousUser, Permission
 from django.db import connection
-from django.db.models import Case, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, F, Max, Model, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Greatest, Now
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 
 from locations.grantees import Ways
 from locations.levels import Level
-from locations.models import Location, LocationGroupPermission, LocationUserPermission
+from locations.permission_rows import LocationGroupPermission, LocationUserPermission
 from locations.sorting import words_in
 from organisations.models import Organisation
 from portal.lib.cached_sql import Prepared
@@ -142,8 +142,8 @@ def _names_of_ways(user: int, view: int, *ids: int) -> QuerySet[Any, Any]:
 _NAMES_OF_WAYS = Prepared(_names_of_ways)
 
 
-def level_of(user: User | AnonymousUser, location: Location) -> Level | None:
-    """The highest level this person has on this location now, by any way; None for a stranger. One query."""
+def level_of(user: User | AnonymousUser, location: Model) -> Level | None:
+    """The highest level this person has on this Location now, by any way; None for a stranger. One query."""
     if not isinstance(user, User) or not user.is_active:
         return None
     ids = [
@@ -155,9 +155,9 @@ def level_of(user: User | AnonymousUser, location: Location) -> Level | None:
 
 
 def levels_of(
-    user: User | AnonymousUser, locations: Collection[Location], ways: Ways | None = None
+    user: User | AnonymousUser, locations: Collection[Model], ways: Ways | None = None
 ) -> dict[int, Level]:
-    """The same for many locations, by their primary keys; strangers' are left out. One query.
+    """The same for many Locations, by their primary keys; strangers' are left out. One query.
 
     With all `ways` of the person, where they are known, a page costs the same however much they see: 206
     buffers for who sees 100,000 of a million, instead of 2,888; somebody in thirty organisations does better

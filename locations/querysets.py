@@ -14,17 +14,17 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from locations.grantees import Ways
 from locations.levels import Level
-from organisations.models import Membership
+from locations.permissions import found_ids, ids_by_name, level_column, names_of_ways, visible_ids
+from organisations.models import Membership, Organisation
 from portal.errors import NotFoundBecause
 from portal.lib.humanize import last_day
 from portal.lib.paging import Around, Cursor, beyond, cursor_number, page_around
 from portal.models import User
 
 if TYPE_CHECKING:
-    from locations.grantees import Ways
     from locations.models import Location
-    from organisations.models import Organisation
 
 PAGE_SIZE = 50
 NOT_ENOUGH = _("You can see this location, but your access does not include this.")
@@ -48,8 +48,6 @@ class LocationQuerySet(models.QuerySet[Any]):
 
     def visible_to(self, user: User | AnonymousUser, at_least: Level = Level.VIEW) -> Self:
         """The locations on which this person has `at_least` this level now, by any way."""
-        from locations.permissions import visible_ids
-
         if not user.is_active or not isinstance(user, User):
             return self.none()
         return self.filter(pk__in=visible_ids(user, at_least))
@@ -61,8 +59,6 @@ class LocationQuerySet(models.QuerySet[Any]):
         Raises Http404 alike for a location that does not exist and one this person may not know of, and
         PermissionDenied where they may know of it but have less than `at_least`.
         """
-        from locations.permissions import level_column
-
         found = self.filter(uuid=uuid).mark_opened(user)
         if isinstance(user, User) and user.is_active:
             found = found.annotate(held=level_column(user))
@@ -82,7 +78,7 @@ class LocationQuerySet(models.QuerySet[Any]):
         opened = Opening._default_manager.filter(location=OuterRef("pk"), user_id=user.pk or 0)
         return self.annotate(opened_on=Subquery(opened.values("day")[:1]))
 
-    def managed_by_nobody_but(self, party: "User | Organisation") -> Self:
+    def managed_by_nobody_but(self, party: User | Organisation) -> Self:
         """Those that nobody would be left to manage, were it not for `party`; archived ones too.
 
         Somebody else counts who holds Manage without an end and can sign in.
@@ -95,11 +91,9 @@ class LocationQuerySet(models.QuerySet[Any]):
             Exists(others.filter(location=OuterRef("pk")))
         )
 
-    def found_by(self, user: User, query: str, *, ways: "Ways | None" = None) -> Self:
+    def found_by(self, user: User, query: str, *, ways: Ways | None = None) -> Self:
         """Of what this person sees, by any way or by `ways` alone, those whose name and address together
         contain every word of `query`."""
-        from locations.permissions import found_ids
-
         if not user.is_active:
             return self.none()
         return self.filter(pk__in=found_ids(user, query, ways))
@@ -120,7 +114,7 @@ class LocationQuerySet(models.QuerySet[Any]):
         self,
         user: User | AnonymousUser,
         *,
-        ways: "Ways | None" = None,
+        ways: Ways | None = None,
         archived: bool = False,
         query: str = "",
         after: str = "",
@@ -133,7 +127,6 @@ class LocationQuerySet(models.QuerySet[Any]):
 
         `first` are the ids of `first_visible`, where they are known: the first page is among them.
         """
-        from locations.permissions import ids_by_name
 
         def fetch(cursor: Cursor | None, backwards: bool, limit: int) -> "list[Location]":
             if not isinstance(user, User) or not user.is_active:
@@ -159,13 +152,11 @@ class LocationQuerySet(models.QuerySet[Any]):
         self,
         user: User | AnonymousUser,
         *,
-        ways: "Ways | None" = None,
+        ways: Ways | None = None,
         archived: bool = False,
         query: str = "",
     ) -> list[int]:
         """The ids of the first locations this person sees, to be counted: at most one more than COUNT_CAP."""
-        from locations.permissions import ids_by_name
-
         if not isinstance(user, User) or not user.is_active:
             return []
         return ids_by_name(user, ways=ways, archived=archived, query=query, limit=COUNT_CAP + 1)
@@ -173,8 +164,6 @@ class LocationQuerySet(models.QuerySet[Any]):
     def say_by_which(self, user: User, locations: "list[Location]") -> None:
         """Set on each by which ways `user` sees it: `.by_which` in words, `.is_there_twice` for
         more than one. One query for all."""
-        from locations.permissions import names_of_ways
-
         names = names_of_ways(user, [location.pk for location in locations])
         for location in locations:
             say_ways(location, names.get(location.pk, set()))
@@ -237,7 +226,7 @@ class AccessQuerySet(models.QuerySet[Any]):
         latest: datetime | None = over.filter(theirs).aggregate(latest=Max("over_at"))["latest"]
         return latest
 
-    def of_party(self, party: "User | Organisation") -> Self:
+    def of_party(self, party: User | Organisation) -> Self:
         """Those given to exactly this person or organisation."""
         return self.filter(**{"user" if isinstance(party, User) else "organisation": party})
 
