@@ -27,8 +27,8 @@ from portal.errors import Refusal
 from portal.invitations.models import throttle
 from portal.models import User
 from sharing import bulk_access, bulk_share, offers
-from sharing.bulk_outcomes import CHANGING, Outcome
 from sharing.models import BulkJob, BulkRow
+from sharing.models.bulk import CHANGING, Outcome
 
 # The first batch, and what a batch is after each failure: what cannot be done gets two tries alone.
 BATCHES = (500, 50, 5, 1, 1)

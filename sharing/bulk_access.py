@@ -10,8 +10,8 @@ from locations.levels import Level
 from locations.models import Access, Location
 from portal.errors import Refusal
 from sharing import removal, terms
-from sharing.bulk_outcomes import Outcome
 from sharing.models import BulkJob, BulkLoss
+from sharing.models.bulk import Outcome
 from sharing.permissions import Viewer, ways_to_share_by
 from sharing.removal import Ending
 from sharing.removal_emails import queue_accesses_removed

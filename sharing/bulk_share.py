@@ -19,8 +19,8 @@ from portal.activity.record import record_all
 from portal.errors import Refusal
 from portal.verbs import Verb
 from sharing import bulk_emails
-from sharing.bulk_outcomes import CHANGING, Outcome
 from sharing.models import BulkJob, Invitation, Offer
+from sharing.models.bulk import CHANGING, Outcome
 from sharing.permissions import Viewer, by_location, covering, ways_to_share_by
 from sharing.recipients import refuse_unless_it_takes_shares, what_the_sharer_knows_of
 from sharing.record import of_invitation

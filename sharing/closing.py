@@ -22,7 +22,8 @@ from portal.models import User
 from portal.verbs import Verb
 from sharing import transfer_settling
 from sharing.models import Invitation, Transfer
-from sharing.querysets import InvitationQuerySet, TransferQuerySet
+from sharing.models.invitation import InvitationQuerySet
+from sharing.models.transfer import TransferQuerySet
 from sharing.settling import withdraw_all
 
 # What stands in the way is named, not counted; somebody with more starts with these.

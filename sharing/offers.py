@@ -26,8 +26,8 @@ from portal.invitations.answering import Answering, Situation
 from portal.models import User
 from portal.verbs import Verb
 from sharing import bulk_emails
-from sharing.bulk_outcomes import Outcome
 from sharing.models import Acceptance, BulkJob, BulkRow, Invitation, Offer
+from sharing.models.bulk import Outcome
 from sharing.permissions import covering, party_ways, ways_to_share_by
 from sharing.record import of_invitation
 from sharing.settling import withdraw_all

@@ -27,8 +27,8 @@ from portal.models import User
 from portal.verbs import Verb
 from sharing import acceptance, kinds, request_emails
 from sharing.models import AccessRequest, Invitation
+from sharing.models.request import LIVES
 from sharing.permissions import Viewer, covering_access
-from sharing.request_models import LIVES
 from sharing.services import lock_to_share
 
 State = AccessRequest.State

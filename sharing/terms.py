@@ -16,8 +16,8 @@ from locations.models import Access
 from portal.errors import Refusal
 from portal.lib.humanize import last_day
 from portal.models import User
-from sharing.bulk_outcomes import Outcome
 from sharing.models import Invitation
+from sharing.models.bulk import Outcome
 from sharing.permissions import Viewer, access_to_share_by
 from sharing.removal import given_on_from, withdraw_of_those_who_lost
 from sharing.services import LOCATION_ARCHIVED, MAY_NOT_SHARE, lock_to_share

@@ -19,9 +19,9 @@ from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
 from sharing import acceptance, bulk, handing_out, kinds, mine, offers, removal, services, settling
-from sharing.bulk_outcomes import Outcome
 from sharing.bulk_selection import Selection, parties_on, party_of
 from sharing.models import BulkJob, Invitation, Offer
+from sharing.models.bulk import Outcome
 from sharing.permissions import Viewer, access_to_share_by, ways_to_share_by
 from tests.cast import Cast, accept, invite, make_location, make_owner, make_person, share
 from tests.domain.replay import as_it_is, replay

@@ -11,8 +11,8 @@ from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
 from sharing import acceptance, bulk, offers, removal, services
-from sharing.bulk_outcomes import CHANGING
 from sharing.models import BulkJob, Invitation, Offer
+from sharing.models.bulk import CHANGING
 from tests.cast import Cast, make_location, share
 from tests.domain.replay import as_it_is, replay
 from tests.domain.test_races import at_once, people

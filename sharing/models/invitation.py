@@ -1,34 +1,72 @@
-"""Invitations and what became of them (product rule 4)."""
+"""Invitations to one location, the questions asked about them, and what became of them (product rule 4)."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from locations.levels import Level
 from locations.models import Access, Location
 from organisations.models import Organisation
-from portal.invitations.models import AbstractInvitation
-from sharing.bulk_models import BulkJob, BulkLoss, BulkRow, Offer
-from sharing.querysets import InvitationQuerySet, TransferQuerySet
-from sharing.request_models import AccessRequest
-from sharing.review_models import AccessReview, ReviewReader
+from portal.accounts.addresses import verified_addresses
+from portal.invitations.models import AbstractInvitation, AbstractInvitationQuerySet
+from portal.models import User
+from sharing.models.bulk import Offer
 
-__all__ = [
-    "Acceptance",
-    "AccessRequest",
-    "AccessReview",
-    "BulkJob",
-    "BulkLoss",
-    "BulkRow",
-    "Invitation",
-    "Offer",
-    "ReviewReader",
-    "Transfer",
-]
+
+class InvitationQuerySet(AbstractInvitationQuerySet):
+    """Invitations to locations, from the side of the sharer and of the recipient."""
+
+    def on_tab(self, location: Location) -> Self:
+        """What the Permissions tab lists as waiting. A code that ended is of no use and is left out."""
+        return (
+            self.unsettled()
+            .filter(location=location)
+            .exclude(kind="code", state="expired")
+            .exclude(kind="code", expires_at__lte=Now())
+            .select_related("organisation", "invited_by", "offer")
+            .order_by("-invited_at", "-pk")
+        )
+
+    def of_member(self, user: User, organisation: Organisation, *, put_out: bool) -> Self:
+        """The open ones that may end with a membership: what this person has sent.
+
+        Where they are put out, the live codes of the organisation's locations too: Manage shows them.
+        """
+        theirs = Q(invited_by=user)
+        if put_out:
+            through = Access.objects.live().filter(organisation=organisation, level=Level.MANAGE)
+            theirs |= Q(kind="code", location__in=through.values("location"))
+        return self.open().filter(theirs)
+
+    def live_code_of(self, location: Location) -> "Invitation | None":
+        """The invitation code of the location that works now; there is one at most."""
+        return self.open().filter(location=location, kind="code").first()
+
+    def with_all(self) -> Self:
+        """With what the acceptance page shows."""
+        return super().with_all().select_related("location")
+
+    def addressed_to(self, user: User | AnonymousUser) -> Self:
+        """Those sent to a verified address of this person or to an organisation they administer."""
+        if not isinstance(user, User) or not user.is_active:
+            return self.none()
+        return self.filter(
+            Q(kind="person", email__in=verified_addresses(user))
+            | Q(
+                kind="organisation",
+                organisation__in=Organisation.objects.administered_by(user).values("pk"),
+            )
+        )
+
+    def on_their_own(self) -> Self:
+        """Those that do not wait in an envelope with others (`sharing.models.bulk.Offer`)."""
+        return self.exclude(offer__state__in=["pending", "expired"])
 
 
 class Invitation(AbstractInvitation):
@@ -139,33 +177,3 @@ class Acceptance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.by} · {self.invitation}"
-
-
-class Transfer(AbstractInvitation):
-    """One offer to one person to become the Owner of one location, with everything in it (product rule 2)."""
-
-    location = models.ForeignKey(
-        Location, verbose_name=_("location"), on_delete=models.PROTECT, related_name="transfers"
-    )
-    message = models.TextField(_("message"), blank=True, max_length=1000)
-
-    objects: ClassVar = TransferQuerySet.as_manager()
-
-    class Meta(AbstractInvitation.Meta):
-        verbose_name = _("invitation to become Owner")
-        verbose_name_plural = _("invitations to become Owner")
-        constraints: ClassVar = [
-            *AbstractInvitation.Meta.constraints,
-            models.CheckConstraint(condition=~Q(email=""), name="transfer_has_address"),
-            models.UniqueConstraint(fields=["location", "email"], name="transfer_once"),
-            models.UniqueConstraint(
-                fields=["location"], condition=Q(state="pending"), name="transfer_one_pending"
-            ),
-        ]
-        indexes: ClassVar = [
-            *AbstractInvitation.Meta.indexes,
-            models.Index(fields=["email"], name="transfer_of_address"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.email} · {self.location}"

@@ -1,0 +1,20 @@
+"""The ground of sharing: invitations of every kind, requests, reviews, and orders about many locations."""
+
+from sharing.models.bulk import BulkJob, BulkLoss, BulkRow, Offer
+from sharing.models.invitation import Acceptance, Invitation
+from sharing.models.request import AccessRequest
+from sharing.models.review import AccessReview, ReviewReader
+from sharing.models.transfer import Transfer
+
+__all__ = [
+    "Acceptance",
+    "AccessRequest",
+    "AccessReview",
+    "BulkJob",
+    "BulkLoss",
+    "BulkRow",
+    "Invitation",
+    "Offer",
+    "ReviewReader",
+    "Transfer",
+]
