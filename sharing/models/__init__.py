@@ -1,7 +1,7 @@
 """The ground of sharing: invitations of every kind, requests, reviews, and orders about many locations."""
 
-from sharing.models.bulk import BulkJob, BulkLoss, BulkRow, Offer
-from sharing.models.invitation import Acceptance, Invitation
+from sharing.models.bulk import BulkJob, BulkLoss, BulkRow
+from sharing.models.invitation import Acceptance, Invitation, Offer
 from sharing.models.request import AccessRequest
 from sharing.models.review import AccessReview, ReviewReader
 from sharing.models.transfer import Transfer

@@ -1,16 +1,11 @@
-"""Many locations at once: what was ordered, what became of each row, and what a recipient is offered.
-
-An `Offer` is the one envelope for the invitations of a job: one e-mail, one code, one answer for all. Each
-location's own `Invitation` stays what it is, and can be answered, withdrawn or renewed by itself.
-"""
+"""Many locations at once: what was ordered, and what became of each row."""
 
 import uuid
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -18,9 +13,8 @@ from locations.levels import Level
 from locations.models import Access, Location
 from locations.permissions import Party
 from organisations.models import Organisation
-from portal.accounts.addresses import verified_addresses
-from portal.invitations.models import AbstractInvitation, AbstractInvitationQuerySet
 from portal.models import User
+from sharing.models.invitation import Offer
 
 
 class Outcome(models.TextChoices):
@@ -52,74 +46,6 @@ CHANGING = (
     Outcome.CHANGED,
     Outcome.ADDED,
 )
-
-
-class OfferQuerySet(AbstractInvitationQuerySet):
-    """Offers of many locations."""
-
-    def addressed_to(self, user: User | AnonymousUser) -> Self:
-        """Those sent to a verified address of this person or to an organisation they administer."""
-        if not isinstance(user, User) or not user.is_active:
-            return self.none()
-        return self.filter(
-            Q(email__in=verified_addresses(user))
-            | Q(organisation__in=Organisation.objects.administered_by(user).values("pk"))
-        )
-
-    def open(self) -> Self:
-        """Those in which something is left that can be accepted at this moment."""
-        return super().open().filter(Exists(_unanswered()))
-
-    def emptied(self) -> Self:
-        """Those nobody has answered, and in which nothing is left to answer."""
-        return self.filter(state="pending").exclude(Exists(_unanswered()))
-
-
-def _unanswered() -> models.QuerySet[Any]:
-    from sharing.models import Invitation
-
-    return Invitation.objects.filter(offer=OuterRef("pk"), state="pending")
-
-
-class Offer(AbstractInvitation):
-    """The invitations of one job, in one envelope to one recipient."""
-
-    organisation = models.ForeignKey(
-        Organisation,
-        verbose_name=_("organisation"),
-        null=True,
-        on_delete=models.PROTECT,
-        related_name="offers",
-    )
-    level = models.PositiveSmallIntegerField(_("level"), choices=Level.choices)
-    access_ends_at = models.DateTimeField(_("access until"), null=True)
-    message = models.TextField(_("message"), blank=True, max_length=1000)
-    # How many locations were in it when it was sent.
-    size = models.PositiveIntegerField(_("locations"), default=0)
-
-    objects: ClassVar = OfferQuerySet.as_manager()
-
-    class Meta(AbstractInvitation.Meta):
-        verbose_name = _("invitation to many locations")
-        verbose_name_plural = _("invitations to many locations")
-        constraints: ClassVar = [
-            *AbstractInvitation.Meta.constraints,
-            models.CheckConstraint(
-                condition=Q(organisation__isnull=True) ^ Q(email=""), name="offer_one_recipient"
-            ),
-        ]
-        indexes: ClassVar = [
-            *AbstractInvitation.Meta.indexes,
-            models.Index(fields=["email"], name="offer_of_address"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.recipient} · {self.size}"
-
-    @property
-    def recipient(self) -> str:
-        """What the sharer calls whom it was sent to."""
-        return self.email or str(self.organisation)
 
 
 class BulkJobQuerySet(models.QuerySet[Any]):

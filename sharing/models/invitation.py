@@ -1,11 +1,16 @@
-"""Invitations to one location, the questions asked about them, and what became of them (product rule 4)."""
+"""Invitations to locations, the questions asked about them, and what became of them (product rule 4).
 
-from typing import ClassVar, Self
+An `Offer` is the one envelope for the invitations of a job about many locations: one e-mail, one code, one
+answer for all. Each location's own `Invitation` stays what it is, and can be answered, withdrawn or renewed
+by itself.
+"""
+
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +21,72 @@ from organisations.models import Organisation
 from portal.accounts.addresses import verified_addresses
 from portal.invitations.models import AbstractInvitation, AbstractInvitationQuerySet
 from portal.models import User
-from sharing.models.bulk import Offer
+
+
+class OfferQuerySet(AbstractInvitationQuerySet):
+    """Offers of many locations."""
+
+    def addressed_to(self, user: User | AnonymousUser) -> Self:
+        """Those sent to a verified address of this person or to an organisation they administer."""
+        if not isinstance(user, User) or not user.is_active:
+            return self.none()
+        return self.filter(
+            Q(email__in=verified_addresses(user))
+            | Q(organisation__in=Organisation.objects.administered_by(user).values("pk"))
+        )
+
+    def open(self) -> Self:
+        """Those in which something is left that can be accepted at this moment."""
+        return super().open().filter(Exists(_unanswered()))
+
+    def emptied(self) -> Self:
+        """Those nobody has answered, and in which nothing is left to answer."""
+        return self.filter(state="pending").exclude(Exists(_unanswered()))
+
+
+def _unanswered() -> models.QuerySet[Any]:
+    return Invitation.objects.filter(offer=OuterRef("pk"), state="pending")
+
+
+class Offer(AbstractInvitation):
+    """The invitations of one job, in one envelope to one recipient."""
+
+    organisation = models.ForeignKey(
+        Organisation,
+        verbose_name=_("organisation"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="offers",
+    )
+    level = models.PositiveSmallIntegerField(_("level"), choices=Level.choices)
+    access_ends_at = models.DateTimeField(_("access until"), null=True)
+    message = models.TextField(_("message"), blank=True, max_length=1000)
+    # How many locations were in it when it was sent.
+    size = models.PositiveIntegerField(_("locations"), default=0)
+
+    objects: ClassVar = OfferQuerySet.as_manager()
+
+    class Meta(AbstractInvitation.Meta):
+        verbose_name = _("invitation to many locations")
+        verbose_name_plural = _("invitations to many locations")
+        constraints: ClassVar = [
+            *AbstractInvitation.Meta.constraints,
+            models.CheckConstraint(
+                condition=Q(organisation__isnull=True) ^ Q(email=""), name="offer_one_recipient"
+            ),
+        ]
+        indexes: ClassVar = [
+            *AbstractInvitation.Meta.indexes,
+            models.Index(fields=["email"], name="offer_of_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipient} · {self.size}"
+
+    @property
+    def recipient(self) -> str:
+        """What the sharer calls whom it was sent to."""
+        return self.email or str(self.organisation)
 
 
 class InvitationQuerySet(AbstractInvitationQuerySet):
@@ -65,7 +135,7 @@ class InvitationQuerySet(AbstractInvitationQuerySet):
         )
 
     def on_their_own(self) -> Self:
-        """Those that do not wait in an envelope with others (`sharing.models.bulk.Offer`)."""
+        """Those that do not wait in an envelope with others (`Offer`)."""
         return self.exclude(offer__state__in=["pending", "expired"])
 
 
