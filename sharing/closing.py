@@ -20,11 +20,10 @@ from portal.accounts.deletion import Obstacle, lock_person
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb
-from sharing import transfer_settling
 from sharing.models import Invitation, Transfer
 from sharing.models.invitation import InvitationQuerySet
 from sharing.models.transfer import TransferQuerySet
-from sharing.settling import withdraw_all
+from sharing.settling import withdraw_all, withdraw_pending_transfer
 
 # What stands in the way is named, not counted; somebody with more starts with these.
 _NAMED = 50
@@ -88,7 +87,7 @@ def end_all_of(user: User) -> None:
     handover.pass_on_installing_place([access.location for access in left], by=user)
     withdraw_all(list(waiting.with_all().order_by("location", "pk")), user)
     for transfer in transfers.with_all().order_by("location", "pk"):
-        transfer_settling.withdraw_pending(transfer, user)
+        withdraw_pending_transfer(transfer, user)
     user.join_requests.all().delete()
     user.access_requests.all().delete()
     lock_person(user)

@@ -17,7 +17,7 @@ from portal.activity.record import record_all
 from portal.models import Activity, OutgoingEmail, User
 from portal.signals import account_closing, account_obstacles, delivery_changed
 from portal.verbs import Verb
-from sharing import closing, removal, settling, transfer_settling
+from sharing import closing, removal, settling
 from sharing.models import Invitation, Transfer
 from sharing.record import of_invitation, of_transfer
 
@@ -26,7 +26,7 @@ from sharing.record import of_invitation, of_transfer
 def withdraw_invitations(organisation: Organisation, user: User, by: User, **kwargs: Any) -> None:
     """Open invitations and codes of somebody who may no longer share the location are withdrawn."""
     settling.withdraw_of_former_member(organisation=organisation, user=user, by=by)
-    transfer_settling.withdraw_of_former_member(user=user, by=by)
+    settling.withdraw_transfers_of_former_member(user=user, by=by)
 
 
 @receiver(account_obstacles)

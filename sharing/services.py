@@ -1,4 +1,5 @@
-"""The sharer's verbs: invite, renew, withdraw. Codes to pass on are made in `sharing.handing_out`.
+"""The sharer's verbs: invite, renew, correct an address, withdraw. Codes to pass on are made in
+`sharing.handing_out`.
 
 Each locks the location, asks `sharing.permissions` again under the lock, changes, and records, in one
 transaction. Who can be invited is asked of `sharing.recipients`. What a recipient does with an invitation
@@ -114,6 +115,34 @@ def renew(*, invitation: Invitation, by: User) -> Invitation:
         return send(invitation, by, through, level, invitation.message, ends_at)
 
 
+def correct_address(*, invitation: Invitation, by: User, email: str) -> Invitation:
+    """Send the same offer to another address: a new code and seven new days; the old code is dead.
+
+    The row is renewed under the new address; where that address has a row of its own, that one is renewed and
+    this one withdrawn. Raises Refusal as inviting does, beside `email` where the address is the cause.
+    """
+    email = known_address(email)
+    if email == invitation.email:
+        raise Refusal(_("The invitation was sent to this address already."), field="email")
+    refuse_own_address(email, by)
+    throttle_sender(by)
+    with transaction.atomic():
+        lock_for(invitation, by, Viewer.may_correct)
+        invitation.refresh_from_db()
+        _refuse_unless_open(invitation)
+        location, through = lock_to_share(invitation.location, by)
+        level, ends_at = Level(invitation.level), invitation.access_ends_at
+        refuse_if_person_has_access(email, by, through, level, ends_at)
+        throttle_recipient(by, about=str(location.pk), recipient=email)
+        corrected = Invitation(location=location, kind=Invitation.Kind.PERSON, email=email)
+        if Invitation.objects.filter(location=location, kind=corrected.kind, email=email).exists():
+            withdraw_pending(invitation, by)
+        else:
+            record_invitation(Verb.INVITATION_CORRECTED, invitation, by)
+            Invitation.objects.filter(pk=invitation.pk).update(email=email)
+        return send(corrected, by, through, level, invitation.message, ends_at)
+
+
 @transaction.atomic
 def withdraw(*, invitation: Invitation, by: User) -> bool:
     """Take the invitation back; whether there was anything to take back. Raises Refusal once accepted."""
@@ -211,3 +240,11 @@ def lock_for(invitation: Invitation, by: User, rule: Callable[[Viewer, Invitatio
     if not rule(Viewer.of(by, location), invitation):
         raise Refusal(_("You no longer have the right to do this here."))
     return location
+
+
+def _refuse_unless_open(invitation: Invitation) -> None:
+    """Answered or withdrawn since the page was made: there is nothing to correct."""
+    if invitation.state == Invitation.State.WITHDRAWN:
+        raise Refusal(WITHDRAWN_MEANWHILE)
+    if invitation.state not in (Invitation.State.PENDING, Invitation.State.EXPIRED):
+        raise Refusal(_("This invitation has been answered meanwhile. Nothing was sent."))

@@ -3,21 +3,22 @@
 Withdrawing happens under the caller's locks, in the transaction of what caused it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from django.db import transaction
 from django.utils import timezone
 
 from locations import services as locations
+from locations.models import Location
 from organisations.models import Organisation
 from portal.activity.record import record_all
 from portal.invitations.models import settle_due
 from portal.models import User
 from portal.verbs import Verb
 from sharing import bulk_emails, emails
-from sharing.models import Invitation, Offer
-from sharing.permissions import ways_to_share_by
-from sharing.record import of_invitation, record_invitation
+from sharing.models import Invitation, Offer, Transfer
+from sharing.permissions import Viewer, ways_to_share_by
+from sharing.record import of_invitation, record_invitation, record_transfer
 
 
 def settle_expired_invitations() -> int:
@@ -119,3 +120,34 @@ def withdraw_sent_to(*, organisation: Organisation, by: User) -> None:
     sent = Invitation.objects.unsettled().filter(organisation=organisation)
     here = locations.lock_locations(set(sent.values_list("location_id", flat=True)))
     withdraw_all(list(sent.filter(location__in=here).with_all()), by)
+
+
+# --- Invitations to become Owner that nobody may stand for any more -----------------------------
+
+
+def withdraw_pending_transfer(transfer: Transfer, by: User | None) -> bool:
+    """Withdraw, under the lock on the location, what was not answered."""
+    withdrawn = transfer.withdraw(by)
+    if withdrawn:
+        record_transfer(Verb.TRANSFER_WITHDRAWN, transfer, by)
+    return withdrawn
+
+
+def withdraw_transfers_of_those_who_lost(locations_left: Collection[Location | int], by: User) -> None:
+    """Withdraw those whose inviter may no longer stand for them, under the caller's locks on these."""
+    _withdraw_unfounded(Transfer.objects.open().filter(location__in=locations_left).with_all(), by)
+
+
+@transaction.atomic
+def withdraw_transfers_of_former_member(*, user: User, by: User) -> None:
+    """The same for whoever left, or was put out of, an organisation."""
+    started = Transfer.objects.open().filter(invited_by=user).with_all().order_by("location", "pk")
+    for transfer in started:
+        locations.lock_location(transfer.location)
+        _withdraw_unfounded([transfer], by)
+
+
+def _withdraw_unfounded(transfers: Iterable[Transfer], by: User) -> None:
+    for transfer in transfers:
+        if not Viewer.of(transfer.invited_by, transfer.location).decides_who_owns:
+            withdraw_pending_transfer(transfer, by)

@@ -19,7 +19,7 @@ from sharing import transfer_emails as emails
 from sharing.models import Transfer
 from sharing.permissions import Viewer
 from sharing.record import record_transfer
-from sharing.transfer_settling import withdraw_pending
+from sharing.settling import withdraw_pending_transfer
 
 NOT_YOURS = _("Only the Owner and whoever installed the location can hand it over.")
 
@@ -59,7 +59,7 @@ def renew(*, transfer: Transfer, by: User) -> Transfer:
 def withdraw(*, transfer: Transfer, by: User) -> bool:
     """Take it back; whether there was anything to take back. Raises Refusal once accepted."""
     _lock_to_decide(transfer.location, by)
-    withdrawn = withdraw_pending(transfer, by)
+    withdrawn = withdraw_pending_transfer(transfer, by)
     if not withdrawn and Transfer.objects.filter(pk=transfer.pk, state=Transfer.State.ACCEPTED).exists():
         raise Refusal(_("{recipient} has accepted meanwhile.").format(recipient=transfer.recipient))
     return withdrawn

@@ -19,7 +19,7 @@ from portal import codes
 from portal.errors import Refusal
 from portal.lib.client_address import client_network
 from portal.lib.humanize import last_day, until
-from sharing import correcting, handing_out, qr, recipients, removal, services, terms
+from sharing import handing_out, qr, recipients, removal, services, terms
 from sharing.forms import AddressForm, InviteForm, Kind
 from sharing.models import Invitation
 from sharing.pages import do, page, sheet_or_page, to_tab
@@ -129,7 +129,7 @@ def correct_address(request: HttpRequest, uuid: UUID, invitation: UUID) -> HttpR
     refusal = None
     if form.is_valid():
         try:
-            sent = correcting.correct_address(invitation=found, by=request.user, **form.cleaned_data)
+            sent = services.correct_address(invitation=found, by=request.user, **form.cleaned_data)
         except Refusal as refused:
             refusal = refused
             form.add_error(refusal.field or None, str(refusal))

@@ -17,9 +17,9 @@ from locations.services import archive_location
 from portal.errors import Refusal
 from portal.models import User
 from sharing import handing_out, looking, removal, services, terms, transfer
-from sharing.correcting import correct_address
 from sharing.models import Invitation
 from sharing.permissions import Viewer
+from sharing.services import correct_address
 from tests.cast import Cast
 from tests.domain.house import House, make_house, settle
 from tests.domain.tools import in_days, undone

@@ -11,8 +11,8 @@ from portal import limits
 from portal.models import Activity, User
 from portal.verbs import Verb
 from sharing import acceptance, handing_out, kinds, services, settling
-from sharing.correcting import correct_address
 from sharing.models import Invitation
+from sharing.services import correct_address
 from tests.cast import Cast, accept, invite, make_owner, make_person, share
 from tests.domain.tools import in_days, mails, refused
 

@@ -22,8 +22,8 @@ from portal.mail import delivery
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
 from sharing import acceptance, handing_out, kinds, reminders, removal, services, settling, terms
-from sharing.correcting import correct_address
 from sharing.models import Acceptance, Invitation
+from sharing.services import correct_address
 from tests.cast import Cast, invite, make_cast, make_location, make_person, share
 from tests.domain.replay import as_it_is, record_of, replay
 from tests.domain.tools import in_days, projected, projection, rounds_of

@@ -19,11 +19,11 @@ from portal.lib.humanize import last_day
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
 from sharing import acceptance, handing_out, kinds, removal, services, settling, supporting, terms
-from sharing.correcting import correct_address
 from sharing.forms import InviteForm
 from sharing.kinds import situation_of
 from sharing.models import Invitation
 from sharing.permissions import Viewer
+from sharing.services import correct_address
 from tests.cast import (
     ADMINISTRATOR,
     MEMBER,
