@@ -2,7 +2,7 @@
 
 Access is given, changed and ended here and nowhere else: Access row, permission rows and record in one
 transaction, under a lock on the location. Lock order everywhere: organisation, location, invitation, access.
-Whether somebody may do it is asked by the callers (`sharing.services`); these know no viewer.
+Whether somebody may do it is asked by the callers (`sharing.invitations.services`); these know no viewer.
 """
 
 from collections.abc import Collection, Mapping

@@ -19,8 +19,8 @@ from portal.accounts.adapter import GO_ON
 from portal.errors import Refusal
 from portal.invitations.answering import Situation
 from sharing import held_codes, kinds, requests
-from sharing.forms import CodeForm
 from sharing.invitation_pages import PAGES, InvitationPage
+from sharing.invitations.forms import CodeForm
 
 
 @login_not_required

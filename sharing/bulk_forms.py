@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from locations.levels import Level
 from sharing.bulk_selection import PartyThere, choices
-from sharing.forms import InviteForm, Kind, TermsForm
+from sharing.invitations.forms import InviteForm, Kind, TermsForm
 from sharing.models import BulkJob
 
 Act = BulkJob.Act

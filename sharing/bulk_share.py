@@ -1,7 +1,7 @@
 """Sharing many locations with one person or organisation: what would become of each, and doing it.
 
-The rules are those of `sharing.services`, asked of a batch: as many statements for five hundred locations as
-for one.
+The rules are those of `sharing.invitations.services`, asked of a batch: as many statements for five hundred
+locations as for one.
 """
 
 from collections.abc import Collection
@@ -18,13 +18,13 @@ from organisations.services import lock_organisation
 from portal.activity.record import record_all
 from portal.errors import Refusal
 from portal.verbs import Verb
-from sharing import bulk_emails
+from sharing.invitations import offer_emails
+from sharing.invitations.recipients import refuse_unless_it_takes_shares, what_the_sharer_knows_of
+from sharing.invitations.services import fill
 from sharing.models import BulkJob, Invitation, Offer
 from sharing.models.bulk import CHANGING, Outcome
 from sharing.permissions import Viewer, by_location, covering, ways_to_share_by
-from sharing.recipients import refuse_unless_it_takes_shares, what_the_sharer_knows_of
 from sharing.record import of_invitation
-from sharing.services import fill
 
 Outcomes = dict[int, Outcome]
 _VERBS = {Outcome.NEW: Verb.INVITED, Outcome.MORE: Verb.INVITED, Outcome.AGAIN: Verb.INVITED_AGAIN}
@@ -161,7 +161,7 @@ def finish(job: BulkJob) -> None:
     """One e-mail for all of it, if there is anything in it."""
     if job.offer:
         _sum_up(job.offer)
-        bulk_emails.queue_offer(job.offer)
+        offer_emails.queue_offer(job.offer)
 
 
 def _sum_up(offer: Offer) -> None:

@@ -19,9 +19,9 @@ from portal.lib.paging import cursor_number
 from sharing import bulk
 from sharing.bulk_forms import ChangeManyForm, Kind, ShareManyForm, level_of
 from sharing.bulk_selection import ANY, Selection, parties_on, party_of
+from sharing.invitations.recipients import known_address, refuse_own_address, refuse_unless_it_takes_shares
 from sharing.models import BulkJob, BulkRow, Invitation, Offer
 from sharing.models.bulk import CHANGING, of_person
-from sharing.recipients import known_address, refuse_own_address, refuse_unless_it_takes_shares
 
 PAGE_SIZE = 100
 JOBS_SHOWN = 30

@@ -20,10 +20,10 @@ from portal.accounts.deletion import Obstacle, lock_person
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb
+from sharing.invitations.withdrawing import withdraw_all, withdraw_pending_transfer
 from sharing.models import Invitation, Transfer
 from sharing.models.invitation import InvitationQuerySet
 from sharing.models.transfer import TransferQuerySet
-from sharing.settling import withdraw_all, withdraw_pending_transfer
 
 # What stands in the way is named, not counted; somebody with more starts with these.
 _NAMED = 50

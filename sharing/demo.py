@@ -18,7 +18,10 @@ from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation
 from portal.failures import Failure
 from portal.models import OutgoingEmail, Throttle, User
-from sharing import acceptance, bulk, handing_out, requests, services, settling, taking_over, transfer
+from sharing import bulk, requests, taking_over, transfer
+from sharing.invitations import accepting, withdrawing
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.models import BulkJob, Invitation
 
 PASSWORD = "demo"  # noqa: S105 (these accounts exist in demonstrations only)
@@ -143,16 +146,16 @@ def _shares(sites: list[Location], people: dict[str, User], operator: Organisati
     _accept(_invite_operator(first, anna, operator), people["operator"])
     _invite(first, anna, "rasmus@sologvind.example", Level.VIEW)
     _expire(_invite(first, anna, "gammel@fjernvarme.example", Level.VIEW))
-    handing_out.create_code(location=first, by=anna, level=Level.MANAGE)
+    invitations_codes.create_code(location=first, by=anna, level=Level.MANAGE)
 
     _invite(sites[1], anna, "contractor@demo.example", Level.MANAGE)
     _invite_operator(sites[2], anna, operator)
-    acceptance.decline(
+    accepting.decline(
         invitation=(no := _invite(sites[3], anna, "customer@demo.example", Level.VIEW)),
         by=people["customer"],
         nonce=no.nonce,
     )
-    services.withdraw(invitation=_invite(sites[4], anna, "contractor@demo.example", Level.VIEW), by=anna)
+    invitations.withdraw(invitation=_invite(sites[4], anna, "contractor@demo.example", Level.VIEW), by=anna)
     _could_not_be_sent(lost := _invite(sites[5], anna, "findes-ikke@nowhere.example", Level.VIEW))
     requests.ask_for_approval(invitation=lost, by=people["contractor"])
     requests.ask_for_access(
@@ -182,12 +185,12 @@ def _reviews(opened: Location, left: list[Location], people: dict[str, User], by
 def _came_to_nothing(sites: list[Location], people: dict[str, User], operator: Organisation) -> None:
     """What was offered to an organisation or by code, and declined, withdrawn or not answered in time."""
     anna = people["installer"]
-    acceptance.decline(
+    accepting.decline(
         invitation=(no := _invite_operator(sites[0], anna, operator)), by=people["operator"], nonce=no.nonce
     )
-    services.withdraw(invitation=_invite_operator(sites[1], anna, operator), by=anna)
+    invitations.withdraw(invitation=_invite_operator(sites[1], anna, operator), by=anna)
     _expire(_invite_operator(sites[2], anna, operator))
-    services.withdraw(invitation=_code(sites[3], anna), by=anna)
+    invitations.withdraw(invitation=_code(sites[3], anna), by=anna)
     _expire(_code(sites[4], anna))
 
 
@@ -199,7 +202,7 @@ def _several_ways(twice: Location, soon: Location, people: dict[str, User]) -> N
 
 
 def _code(location: Location, by: User, *, works_once: bool = False) -> Invitation:
-    return handing_out.create_code(location=location, by=by, level=Level.VIEW, works_once=works_once)[0]
+    return invitations_codes.create_code(location=location, by=by, level=Level.VIEW, works_once=works_once)[0]
 
 
 def _share_many(sites: list[Location], by: User) -> None:
@@ -220,18 +223,20 @@ def _own(location: Location, owner: User, by: User) -> None:
 def _invite(location: Location, by: User, email: str, level: Level, *, days: int = 0) -> Invitation:
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     end = midnight + timedelta(days=days) if days else None
-    return services.share_with_person(location=location, by=by, email=email, level=level, access_ends_at=end)
+    return invitations.share_with_person(
+        location=location, by=by, email=email, level=level, access_ends_at=end
+    )
 
 
 def _invite_operator(location: Location, by: User, operator: Organisation) -> Invitation:
     terms: dict[str, Any] = {"level": Level.MANAGE, "message": "Velkommen – sig til, hvis noget mangler."}
-    return services.share_with_organisation(
+    return invitations.share_with_organisation(
         location=location, by=by, key=operator.key, network="demo", **terms
     )
 
 
 def _accept(invitation: Invitation, by: User) -> None:
-    acceptance.accept(
+    accepting.accept(
         invitation=invitation, by=by, nonce=invitation.nonce, organisation=invitation.organisation
     )
 
@@ -242,7 +247,7 @@ def _expire(invitation: Invitation) -> None:
     Invitation.objects.filter(pk=invitation.pk).update(
         invited_at=invitation.invited_at - earlier, expires_at=invitation.expires_at - earlier
     )
-    settling.settle_expired_invitations()
+    withdrawing.settle_expired_invitations()
 
 
 def _could_not_be_sent(invitation: Invitation) -> None:

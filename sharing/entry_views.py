@@ -15,7 +15,7 @@ from portal.errors import Refusal
 from portal.lib.humanize import date_of, last_day
 from sharing import terms
 from sharing.entry import invitations_that_end, page_of
-from sharing.forms import TermsForm
+from sharing.invitations.forms import TermsForm
 from sharing.pages import do, page, sheet_or_page, to_tab
 from sharing.permissions import Viewer
 

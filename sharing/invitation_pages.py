@@ -21,7 +21,8 @@ from portal.invitations.answering import Situation
 from portal.invitations.models import AbstractInvitation
 from portal.lib.humanize import masked
 from portal.models import User
-from sharing import acceptance, bulk, kinds, offers, taking_over
+from sharing import bulk, kinds, offers, taking_over
+from sharing.invitations import accepting
 from sharing.models import AccessRequest, Invitation, Offer, Transfer
 from sharing.permissions import best_access, shared_through, would_end
 from sharing.transfer_tab import for_the_next_owner
@@ -121,7 +122,7 @@ class LocationPage(InvitationPage):
         return context
 
     def accept(self, nonce: str) -> tuple[str, str]:
-        accepted = acceptance.accept(
+        accepted = accepting.accept(
             invitation=self.invitation, by=self.request.user, nonce=nonce, organisation=self._for_whom()
         )
         location = accepted.access.location
@@ -136,7 +137,7 @@ class LocationPage(InvitationPage):
         found, user = self.invitation, self.request.user
         parties: list[Party] = [found.organisation or user]
         if through and found.kind == Invitation.Kind.CODE:
-            parties = acceptance.parties_to_gain(found, user, through)
+            parties = accepting.parties_to_gain(found, user, through)
         taker = parties[0] if len(parties) == 1 else None
         return {
             "parties": parties,

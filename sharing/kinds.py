@@ -10,7 +10,7 @@ from organisations.models import MemberInvitation
 from portal import codes
 from portal.invitations.answering import Answering, Holder, Situation
 from portal.invitations.models import CODE_PURPOSE, AbstractInvitation
-from sharing.acceptance import SHARES
+from sharing.invitations.accepting import SHARES
 from sharing.models import Invitation, Offer, Transfer
 from sharing.offers import OFFERS
 from sharing.taking_over import TRANSFERS

@@ -25,12 +25,12 @@ from portal.errors import Refusal
 from portal.invitations.answering import Answering, Situation
 from portal.models import User
 from portal.verbs import Verb
-from sharing import bulk_emails
+from sharing.invitations import offer_emails
+from sharing.invitations.withdrawing import withdraw_all
 from sharing.models import Acceptance, BulkJob, BulkRow, Invitation, Offer
 from sharing.models.bulk import Outcome
 from sharing.permissions import covering, party_ways, ways_to_share_by
 from sharing.record import of_invitation
-from sharing.settling import withdraw_all
 
 State = Invitation.State
 Outcomes = dict[int, Outcome]
@@ -68,10 +68,12 @@ class AnsweringOffers(Answering):
         answered = list(inside.select_for_update(of=("self",)).order_by("location_id"))
         inside.update(state=State.DECLINED, settled_by=by, settled_at=timezone.now())
         record_all(of_invitation(Verb.INVITATION_DECLINED, one, by) for one in answered)
-        bulk_emails.queue_to_sharer("offer-declined", invitation)
+        offer_emails.queue_to_sharer("offer-declined", invitation)
 
     def asked_for(self, invitation: Offer, by: User) -> None:
-        bulk_emails.queue_to_sharer("offer-asked-for", invitation, by=by.pk, once=f"{by.pk}/{timezone.now()}")
+        offer_emails.queue_to_sharer(
+            "offer-asked-for", invitation, by=by.pk, once=f"{by.pk}/{timezone.now()}"
+        )
 
 
 OFFERS = AnsweringOffers()
@@ -179,7 +181,7 @@ def finish(job: BulkJob) -> None:
     """The sharer is told once, of what was added."""
     added = job.rows.filter(outcome=Outcome.ADDED).count()
     if added:
-        bulk_emails.queue_to_sharer("offer-accepted", _of(job)[0], added=added)
+        offer_emails.queue_to_sharer("offer-accepted", _of(job)[0], added=added)
 
 
 def _of(job: BulkJob) -> tuple[Offer, Party]:
@@ -194,7 +196,7 @@ def withdraw(*, offer: Offer, by: User) -> bool:
     locations.lock_locations(list(inside.values_list("location_id", flat=True)))
     withdrawn = offer.withdraw(by)
     if withdrawn:
-        bulk_emails.queue_withdrawn(offer)
+        offer_emails.queue_withdrawn(offer)
         withdraw_all(list(inside.with_all()), by)
     elif Offer.objects.filter(pk=offer.pk, state=State.ACCEPTED).exists():
         raise Refusal(

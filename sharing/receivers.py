@@ -17,7 +17,8 @@ from portal.activity.record import record_all
 from portal.models import Activity, OutgoingEmail, User
 from portal.signals import account_closing, account_obstacles, delivery_changed
 from portal.verbs import Verb
-from sharing import closing, removal, settling
+from sharing import closing, removal
+from sharing.invitations import withdrawing
 from sharing.models import Invitation, Transfer
 from sharing.record import of_invitation, of_transfer
 
@@ -25,8 +26,8 @@ from sharing.record import of_invitation, of_transfer
 @receiver(membership_ended)
 def withdraw_invitations(organisation: Organisation, user: User, by: User, **kwargs: Any) -> None:
     """Open invitations and codes of somebody who may no longer share the location are withdrawn."""
-    settling.withdraw_of_former_member(organisation=organisation, user=user, by=by)
-    settling.withdraw_transfers_of_former_member(user=user, by=by)
+    withdrawing.withdraw_of_former_member(organisation=organisation, user=user, by=by)
+    withdrawing.withdraw_transfers_of_former_member(user=user, by=by)
 
 
 @receiver(account_obstacles)
@@ -67,7 +68,7 @@ def withdraw_from_organisation(organisation: Organisation, by: User, **kwargs: A
 
     Before its access ends: giving somebody its place takes the lock on that person, which comes last.
     """
-    settling.withdraw_sent_to(organisation=organisation, by=by)
+    withdrawing.withdraw_sent_to(organisation=organisation, by=by)
 
 
 # Which e-mails are invitations, of what, by which column that is found, and how it is recorded.

@@ -12,7 +12,7 @@ from portal.lib.humanize import last_day
 from portal.mail import outbox
 from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User
-from sharing.emails import holders
+from sharing.invitations.emails import holders
 from sharing.permissions import Viewer
 
 KIND = "access-ends"

@@ -11,7 +11,7 @@ from locations.permissions import level_of
 from portal.mail import outbox
 from portal.mail.outbox import Message, builds
 from portal.models import OutgoingEmail, User
-from sharing.emails import holders, listed
+from sharing.invitations.emails import holders, listed
 
 
 def queue_accesses_removed(accesses: Iterable[Access], by: User) -> None:

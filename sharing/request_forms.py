@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from locations.levels import Level
 from portal.lib.validators import clean_message
-from sharing.forms import InviteForm
+from sharing.invitations.forms import InviteForm
 
 
 class AskForm(forms.Form):

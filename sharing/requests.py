@@ -25,11 +25,12 @@ from portal.activity.record import record
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb
-from sharing import acceptance, kinds, request_emails
+from sharing import kinds, request_emails
+from sharing.invitations import accepting
+from sharing.invitations.services import lock_to_share
 from sharing.models import AccessRequest, Invitation
 from sharing.models.request import LIVES
 from sharing.permissions import Viewer, covering_access
-from sharing.services import lock_to_share
 
 State = AccessRequest.State
 # After an answer nothing new is asked for so long.
@@ -130,7 +131,7 @@ def approve(
     _settle(request, by, State.APPROVED)
     if request.offer is not None:
         _record(Verb.APPROVAL_GIVEN, request, by)
-        accept: Callable[..., Any] = acceptance.accept if request.invitation else membership.accept
+        accept: Callable[..., Any] = accepting.accept if request.invitation else membership.accept
         accept(invitation=request.offer, by=request.user, nonce=request.nonce, approved=True)
     else:
         _record(Verb.REQUEST_APPROVED, request, by)

@@ -18,11 +18,14 @@ from portal.lib.validators import clean_message
 from portal.models import User
 from portal.redaction import without_codes
 from portal.verbs import Verb
-from sharing import emails, recipients, removal, services
+from sharing import removal
+from sharing.invitations import emails as invitations_emails
+from sharing.invitations import recipients
+from sharing.invitations import services as invitations
+from sharing.invitations.withdrawing import withdraw_pending
 from sharing.models import Invitation
 from sharing.permissions import Viewer
 from sharing.record import record_invitation
-from sharing.settling import withdraw_pending
 
 
 @transaction.atomic
@@ -80,7 +83,7 @@ def _send_again(invitation: Invitation, by: User, because: str) -> Invitation:
         raise Refusal(_("Nothing is waiting for an answer here any more."))
     sender = invitation.invited_by
     try:
-        location, through = services.lock_to_share(location, sender)
+        location, through = invitations.lock_to_share(location, sender)
     except Refusal:
         raise Refusal(
             _("{person}, who sent it, may no longer share this location, so it cannot be sent again.").format(
@@ -89,10 +92,10 @@ def _send_again(invitation: Invitation, by: User, because: str) -> Invitation:
         ) from None
     recipients.refuse_if_they_have_access(invitation, sender, through)
     level, ends_at = Level(invitation.level), invitation.access_ends_at
-    services.fill(invitation, sender, through, level, invitation.message, ends_at)
+    invitations.fill(invitation, sender, through, level, invitation.message, ends_at)
     invitation.save()
     record_invitation(Verb.INVITED_AGAIN, invitation, by, because=because)
-    emails.queue_invitation(invitation)
+    invitations_emails.queue_invitation(invitation)
     return invitation
 
 

@@ -16,10 +16,10 @@ from portal.models import User
 from portal.verbs import Verb
 from sharing import removal
 from sharing import transfer_emails as emails
+from sharing.invitations.withdrawing import withdraw_pending
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
 from sharing.record import record_transfer
-from sharing.settling import withdraw_pending
 
 
 class AnsweringTransfers(Answering):

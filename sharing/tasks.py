@@ -4,14 +4,15 @@ from celery import shared_task
 
 from organisations import inviting
 from portal.activity.record import Origin, acting_from
-from sharing import bulk, reminders, requests, review_mail, settling, transfer
+from sharing import bulk, reminders, requests, review_mail, transfer
+from sharing.invitations import withdrawing
 
 
 @shared_task(name="sharing.tasks.settle_expired_invitations")
 def settle_expired_invitations() -> None:
     """Mark invitations of every kind and codes that have run out, and tell those who made them."""
     with acting_from(Origin(via="worker")):
-        settling.settle_expired_invitations()
+        withdrawing.settle_expired_invitations()
         inviting.settle_expired_invitations()
         transfer.settle_expired()
 

@@ -16,10 +16,10 @@ from portal.invitations.models import CODE_HAS_ENDED, WITHDRAWN_MEANWHILE, settl
 from portal.models import User
 from portal.verbs import Verb
 from sharing import transfer_emails as emails
+from sharing.invitations.withdrawing import withdraw_pending_transfer
 from sharing.models import Transfer
 from sharing.permissions import Viewer
 from sharing.record import record_transfer
-from sharing.settling import withdraw_pending_transfer
 
 NOT_YOURS = _("Only the Owner and whoever installed the location can hand it over.")
 

@@ -14,8 +14,8 @@ from locations.levels import Level
 from locations.models import Location
 from portal.errors import Refusal
 from portal.lib.humanize import until
-from sharing import qr
 from sharing import transfer as services
+from sharing.invitations import qr
 from sharing.models import Transfer
 from sharing.pages import do, page, sheet_or_page, to_tab
 from sharing.permissions import Viewer

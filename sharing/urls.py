@@ -12,8 +12,8 @@ from sharing import (
     request_views,
     review_views,
     transfer_views,
-    views,
 )
+from sharing.invitations import views as invitations_views
 
 app_name = "sharing"
 _TAB = "locations/<uuid:uuid>/permissions/"
@@ -23,16 +23,20 @@ _MANY = "locations/many/"
 _DELETE = "organisations/<uuid:uuid>/delete/"
 
 urlpatterns = [
-    path(_TAB, views.permissions, name="permissions"),
-    path(f"{_TAB}invite/", views.invite, name="invite"),
-    path(f"{_TAB}invitations/<uuid:invitation>/resend/", views.resend, name="resend"),
-    path(f"{_TAB}invitations/<uuid:invitation>/address/", views.correct_address, name="correct_address"),
-    path(f"{_TAB}invitations/<uuid:invitation>/withdraw/", views.withdraw, name="withdraw"),
-    path(f"{_TAB}invitations/<uuid:invitation>/code/", views.show_code, name="show_code"),
+    path(_TAB, invitations_views.permissions, name="permissions"),
+    path(f"{_TAB}invite/", invitations_views.invite, name="invite"),
+    path(f"{_TAB}invitations/<uuid:invitation>/resend/", invitations_views.resend, name="resend"),
+    path(
+        f"{_TAB}invitations/<uuid:invitation>/address/",
+        invitations_views.correct_address,
+        name="correct_address",
+    ),
+    path(f"{_TAB}invitations/<uuid:invitation>/withdraw/", invitations_views.withdraw, name="withdraw"),
+    path(f"{_TAB}invitations/<uuid:invitation>/code/", invitations_views.show_code, name="show_code"),
     path(f"{_TAB}access/<uuid:access>/", entry_views.entry, name="entry"),
     path(f"{_TAB}access/<uuid:access>/extend/", entry_views.extend, name="extend"),
-    path(f"{_TAB}access/<uuid:access>/level/", views.change_level, name="change_level"),
-    path(f"{_TAB}access/<uuid:access>/remove/", views.remove, name="remove"),
+    path(f"{_TAB}access/<uuid:access>/level/", invitations_views.change_level, name="change_level"),
+    path(f"{_TAB}access/<uuid:access>/remove/", invitations_views.remove, name="remove"),
     path(_VIEW_AS, looking_views.overview, name="view_as"),
     path(f"{_VIEW_AS}permissions/", looking_views.permissions, name="view_as_permissions"),
     path(f"{_VIEW_AS}activity/", looking_views.activity, name="view_as_activity"),

@@ -11,7 +11,8 @@ from locations.services import create_location, give_access
 from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation
 from portal.models import User
-from sharing import acceptance, services
+from sharing.invitations import accepting
+from sharing.invitations import services as invitations
 from sharing.models import Invitation
 
 ADMINISTRATOR, MEMBER = Membership.Role.ADMINISTRATOR, Membership.Role.MEMBER
@@ -87,13 +88,13 @@ def make_owner(location: Location, user: User, by: User) -> Access:
 
 def invite(location: Location, by: User, user: User, level: Level = Level.MANAGE, **terms: Any) -> Invitation:
     """An e-mail invitation to this person."""
-    return services.share_with_person(location=location, by=by, email=user.email, level=level, **terms)
+    return invitations.share_with_person(location=location, by=by, email=user.email, level=level, **terms)
 
 
 def accept(invitation: Invitation, by: User, organisation: Organisation | None = None) -> Access:
     """Accept it as it is now; returns the access it gave."""
     invitation.refresh_from_db()
-    accepted = acceptance.accept(
+    accepted = accepting.accept(
         invitation=invitation, by=by, nonce=invitation.nonce, organisation=organisation
     )
     return accepted.access

@@ -2,7 +2,9 @@
 
 from locations.levels import Level
 from locations.models import Location
-from sharing import handing_out, removal, services
+from sharing import removal
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from tests.cast import Cast, accept, invite
 
 
@@ -19,7 +21,7 @@ def test_a_person_adds_the_location_and_loses_it_again(cast: Cast) -> None:
 
 
 def test_an_organisation_adds_the_location_for_all_its_members(cast: Cast) -> None:
-    invitation = services.share_with_organisation(
+    invitation = invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=cast.operators.key, network="test", level=Level.VIEW
     )
     accept(invitation, cast.operator2)
@@ -28,7 +30,7 @@ def test_an_organisation_adds_the_location_for_all_its_members(cast: Cast) -> No
 
 
 def test_whoever_has_the_code_adds_the_location(cast: Cast) -> None:
-    code, created = handing_out.create_code(location=cast.site, by=cast.installer, level=Level.MANAGE)
+    code, created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.MANAGE)
     assert created
     accept(code, cast.contractor)
     accept(code, cast.operator, cast.operators)

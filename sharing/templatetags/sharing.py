@@ -52,7 +52,7 @@ def what_ends(context: dict[str, Any], membership: Membership) -> dict[str, Any]
     if not leaves:
         # What they were given elsewhere is no business of whoever removes them.
         kept = kept & Location.objects.visible_to(context["user"])
-    # As `sharing.settling.withdraw_of_former_member` and `organisations.settling` will.
+    # As `sharing.invitations.withdrawing.withdraw_of_former_member` and `organisations.settling` will.
     invitations = Invitation.objects.of_member(user, organisation, put_out=not leaves).exclude(
         location__in=other_ways.filter(level=Level.MANAGE).values("location")
     )

@@ -51,7 +51,7 @@ def _make_host(host: "User") -> None:
     from organisations import inviting
     from organisations.services import add_member, create_organisation
     from portal.models import OutgoingEmail
-    from sharing import handing_out
+    from sharing.invitations import codes as invitations_codes
     from sharing.models import Invitation
     from tests.cast import MEMBER, invite, make_location, make_owner, make_person, share
 
@@ -75,7 +75,7 @@ def _make_host(host: "User") -> None:
     Invitation.objects.filter(pk=late.pk).update(invited_at=long_ago, expires_at=long_ago + timedelta(days=7))
     lost = invite(site, host, make_person("lost@people.example"))
     OutgoingEmail.objects.filter(about=lost.uuid).update(status=OutgoingEmail.Status.FAILED, attempts=1)
-    handing_out.create_code(location=site, by=host, level=Level.VIEW)
+    invitations_codes.create_code(location=site, by=host, level=Level.VIEW)
     inviting.invite(organisation=firm, by=host, addresses=["apprentice@people.example"], role=MEMBER)
     expired = firm.member_invitations.get()
     firm.member_invitations.update(invited_at=long_ago, expires_at=long_ago + timedelta(days=7))

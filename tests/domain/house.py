@@ -7,7 +7,10 @@ from locations.models import Access, Location, LocationUserPermission
 from organisations.services import add_member, end_membership
 from portal.accounts.deletion import close_account
 from portal.models import User
-from sharing import acceptance, handing_out, removal, requests, services, settling
+from sharing import removal, requests
+from sharing.invitations import accepting, withdrawing
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from tests.cast import MEMBER, Cast, accept, invite, make_owner, make_person, share
 from tests.domain.tools import in_days
@@ -67,10 +70,10 @@ ACTORS_OF_THE_CAST = ("installer", "colleague", "operator", "contractor", "custo
 
 def _give(house: House) -> None:
     site, by, people = house.cast.site, house.cast.installer, house.people
-    to_operators = services.share_with_organisation(
+    to_operators = invitations.share_with_organisation(
         location=site, by=by, key=house.cast.operators.key, network="test", level=MANAGE
     )
-    code, _new = handing_out.create_code(location=site, by=by, level=VIEW)
+    code, _new = invitations_codes.create_code(location=site, by=by, level=VIEW)
     requests.ask_for_access(number=site.number, by=people["asker"], sentence="", network="n")
     requests.look_up_due()
     house.accesses = {
@@ -91,7 +94,7 @@ def _give(house: House) -> None:
         "over": share(site, by, people["over"], access_ends_at=in_days(5)),
         "closed": share(site, by, people["closed"]),
     }
-    services.withdraw(invitation=code, by=by)
+    invitations.withdraw(invitation=code, by=by)
     requests.approve(request=people["asker"].access_requests.get(), by=people["contractor"])
     house.accesses["asked"] = site.accesses.get(reason="request")
 
@@ -106,7 +109,7 @@ def _invite(house: House) -> None:
         ("former's", people["former"], nobody[3]),
     ):
         house.invitations[name] = invite(cast.site, by, to)
-    house.invitations["to elsewhere"] = services.share_with_organisation(
+    house.invitations["to elsewhere"] = invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=cast.elsewhere.key, network="test", level=MANAGE
     )
 
@@ -120,7 +123,9 @@ def _lose(house: House) -> None:
     close_account(user=people["closed"])
     people["closed"].refresh_from_db()
     # Last, as it would have been withdrawn with each of those who may know it.
-    house.invitations["code"] = handing_out.create_code(location=cast.site, by=cast.contractor, level=VIEW)[0]
+    house.invitations["code"] = invitations_codes.create_code(
+        location=cast.site, by=cast.contractor, level=VIEW
+    )[0]
 
 
 def settle(house: House, invitation: Invitation, state: str) -> None:
@@ -129,13 +134,13 @@ def settle(house: House, invitation: Invitation, state: str) -> None:
     if state == "accepted":
         accept(invitation, by)
     elif state == "declined":
-        acceptance.decline(invitation=invitation, by=by, nonce=invitation.nonce)
+        accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
     elif state == "withdrawn":
-        services.withdraw(invitation=invitation, by=house.cast.installer)
+        invitations.withdraw(invitation=invitation, by=house.cast.installer)
     elif state != "pending":
         Invitation.objects.filter(pk=invitation.pk).update(invited_at=in_days(-8), expires_at=in_days(-1))
         if state == "expired":
-            settling.settle_expired_invitations()
+            withdrawing.settle_expired_invitations()
     invitation.refresh_from_db()
 
 

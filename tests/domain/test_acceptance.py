@@ -19,7 +19,10 @@ from portal.invitations.answering import Holder, Situation
 from portal.invitations.models import VALIDITY
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
-from sharing import acceptance, handing_out, removal, services, settling
+from sharing import removal
+from sharing.invitations import accepting, withdrawing
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.kinds import situation_of
 from sharing.models import Acceptance, Invitation
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, make_person, share
@@ -31,13 +34,13 @@ FIRM = ("Strøm & Søn", "installed", 3)
 
 
 def to_operators(cast: Cast, level: Level = MANAGE, **terms: Any) -> Invitation:
-    return services.share_with_organisation(
+    return invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=cast.operators.key, network="n", level=level, **terms
     )
 
 
 def make_code(cast: Cast, level: Level = MANAGE, **terms: Any) -> Invitation:
-    return handing_out.create_code(location=cast.site, by=cast.installer, level=level, **terms)[0]
+    return invitations_codes.create_code(location=cast.site, by=cast.installer, level=level, **terms)[0]
 
 
 def run_out(invitation: Invitation, seconds: int = 1) -> None:
@@ -72,9 +75,9 @@ Arrange = Callable[[Cast, Invitation], Any]
 STATES: dict[str, Arrange] = {
     "live": lambda cast, invitation: None,
     "expired, unseen by a worker": lambda cast, invitation: run_out(invitation),
-    "expired": lambda cast, invitation: (run_out(invitation), settling.settle_expired_invitations()),
-    "withdrawn": lambda cast, invitation: services.withdraw(invitation=invitation, by=cast.installer),
-    "declined": lambda cast, invitation: acceptance.decline(
+    "expired": lambda cast, invitation: (run_out(invitation), withdrawing.settle_expired_invitations()),
+    "withdrawn": lambda cast, invitation: invitations.withdraw(invitation=invitation, by=cast.installer),
+    "declined": lambda cast, invitation: accepting.decline(
         invitation=invitation,
         by=cast.contractor if invitation.kind == "person" else cast.operator,
         nonce=invitation.nonce,
@@ -192,7 +195,7 @@ def test_who_has_as_much_already_is_told_so(cast: Cast) -> None:
     for level, said in ((VIEW, S.HAS_ACCESS), (CONFIGURE, S.HAS_ACCESS), (MANAGE, S.FINE)):
         code = make_code(cast, level)
         assert situation_of(code, Holder(cast.contractor, has_code=True)) is said
-        services.withdraw(invitation=code, by=cast.installer)
+        invitations.withdraw(invitation=code, by=cast.installer)
 
 
 def test_a_code_is_of_use_to_an_administrator_who_has_access_and_whose_organisation_has_none(
@@ -200,11 +203,11 @@ def test_a_code_is_of_use_to_an_administrator_who_has_access_and_whose_organisat
 ) -> None:
     share(cast.site, cast.installer, cast.operator)
     code = make_code(cast)
-    assert acceptance.parties_to_gain(code, cast.operator, through(cast)) == [cast.operators]
+    assert accepting.parties_to_gain(code, cast.operator, through(cast)) == [cast.operators]
     assert situation_of(code, Holder(cast.operator, has_code=True)) is S.FINE
     accept(code, cast.operator2, cast.operators)
     assert situation_of(code, Holder(cast.operator, has_code=True)) is S.HAS_ACCESS
-    assert acceptance.parties_to_gain(code, cast.operator, through(cast)) == []
+    assert accepting.parties_to_gain(code, cast.operator, through(cast)) == []
 
 
 def test_the_portal_keeps_what_waits_for_somebody(cast: Cast) -> None:
@@ -217,7 +220,7 @@ def test_the_portal_keeps_what_waits_for_somebody(cast: Cast) -> None:
     add_member(organisation=cast.operators, user=cast.customer, role=MEMBER, by=cast.operator)
     assert not Invitation.objects.waiting_for(cast.customer).exists()
     run_out(own)
-    services.withdraw(invitation=theirs, by=cast.installer)
+    invitations.withdraw(invitation=theirs, by=cast.installer)
     assert not Invitation.objects.waiting_for(cast.operator).exists()
 
 
@@ -357,7 +360,7 @@ def test_it_is_refused_from_its_exact_moment_without_a_worker(
             accept(invitation, by)
         if kind != "code":
             with refused_as(S.EXPIRED):
-                acceptance.decline(invitation=invitation, by=by, nonce=invitation.nonce)
+                accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
     invitation.refresh_from_db()
     assert invitation.state == ("pending" if not works else invitation.state)
 
@@ -411,9 +414,9 @@ def test_what_would_give_nothing_is_not_offered(cast: Cast, kind: str) -> None:
         Access.objects.filter(pk=held.pk).update(user=None, organisation=party)
     holder = Holder(by, has_code=True)
     assert situation_of(invitation, holder) is S.FINE
-    assert party in acceptance.parties_to_gain(invitation, by, through(cast))
+    assert party in accepting.parties_to_gain(invitation, by, through(cast))
     Access.objects.filter(location=cast.site, reason="installed").update(ends_at=until)
-    assert party not in acceptance.parties_to_gain(invitation, by, through(cast))
+    assert party not in accepting.parties_to_gain(invitation, by, through(cast))
     assert situation_of(invitation, holder) is S.HAS_ACCESS
     with refused_as(S.HAS_ACCESS):
         accept(invitation, by)
@@ -431,12 +434,12 @@ def test_a_sharer_who_was_switched_off_lets_nobody_in(cast: Cast) -> None:
 
 def test_having_used_a_code_once_opens_nothing_again(cast: Cast) -> None:
     """Whoever came by code and was put out cannot come back by it, with the code or without."""
-    code, _created = handing_out.create_code(location=cast.site, by=cast.installer, level=MANAGE)
+    code, _created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=MANAGE)
     access = accept(code, cast.contractor)
     removal.remove_access(access=access, by=cast.installer)
     code.refresh_from_db()
     assert code.state == "withdrawn"
-    new, _created = handing_out.create_code(location=cast.site, by=cast.installer, level=MANAGE)
+    new, _created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=MANAGE)
     Acceptance.objects.create(invitation=new, access=access, by=cast.contractor, nonce=new.nonce)
     assert situation_of(new, Holder(cast.contractor)) is S.UNKNOWN
     assert situation_of(new, Holder(cast.contractor, has_code=True)) is S.FINE
@@ -482,7 +485,7 @@ def test_what_was_renewed_meanwhile_is_looked_at_again(cast: Cast) -> None:
     invitation = invite(cast.site, cast.installer, cast.contractor, MANAGE)
     seen = invitation.nonce
     invite(cast.site, cast.installer, cast.contractor, VIEW)
-    for act in (acceptance.accept, acceptance.decline):
+    for act in (accepting.accept, accepting.decline):
         with refused("renewed meanwhile") as caught:
             act(invitation=invitation, by=cast.contractor, nonce=seen)
         assert caught.value.data["situation"] is S.FINE
@@ -501,12 +504,12 @@ def test_another_account_accepts_and_declines_nothing(cast: Cast, who: str) -> N
     with refused_as(S.WRONG_ACCOUNT):
         accept(invitation, by, cast.operators)
     with refused_as(S.WRONG_ACCOUNT):
-        acceptance.decline(invitation=invitation, by=by, nonce=invitation.nonce)
+        accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
 
 
 def test_only_a_verified_address_counts(cast: Cast) -> None:
     """Product rule 1; and it need not be the main one, nor in the same case."""
-    invitation = services.share_with_person(
+    invitation = invitations.share_with_person(
         location=cast.site, by=cast.installer, email="second@test.example", level=VIEW
     )
     address = EmailAddress.objects.create(user=cast.contractor, email="second@test.example", verified=False)
@@ -549,7 +552,7 @@ def test_who_is_no_administrator_accepts_for_nobody(cast: Cast, who: str) -> Non
         accept(code, by, cast.operators)
     if who in ("stranger", "contractor"):
         with refused_as(S.WRONG_ACCOUNT):
-            acceptance.decline(invitation=invitation, by=by, nonce=invitation.nonce)
+            accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
 
 
 def test_an_administrator_of_another_organisation_takes_a_code_for_that_one(cast: Cast) -> None:
@@ -579,13 +582,13 @@ def test_an_organisation_gone_meanwhile_has_nobody_to_accept(cast: Cast) -> None
 def test_declining_shares_nothing_and_tells_the_sharer_once(cast: Cast, kind: str) -> None:
     invitation = make(cast, kind)
     by = cast.contractor if kind == "person" else cast.operator2
-    acceptance.decline(invitation=invitation, by=by, nonce=invitation.nonce)
+    accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
     invitation.refresh_from_db()
     assert (invitation.state, invitation.settled_by) == ("declined", by)
     assert live(cast.site) == {FIRM}
     assert mails("declined") == [("declined", "installer@test.example")]
     assert Activity.objects.latest("pk").verb == Verb.INVITATION_DECLINED
-    for act in (acceptance.decline, acceptance.accept):
+    for act in (accepting.decline, accepting.accept):
         with refused_as(S.DECLINED):
             act(invitation=invitation, by=by, nonce=invitation.nonce)
 
@@ -594,15 +597,15 @@ def test_a_code_is_nobodys_to_decline(cast: Cast) -> None:
     code = make_code(cast)
     for by in (cast.contractor, cast.installer):
         with refused_as(S.WRONG_ACCOUNT):
-            acceptance.decline(invitation=code, by=by, nonce=code.nonce)
+            accepting.decline(invitation=code, by=by, nonce=code.nonce)
 
 
 def test_a_new_one_is_asked_for_once_a_day(cast: Cast) -> None:
     invitation = invite(cast.site, cast.installer, cast.contractor)
     run_out(invitation)
-    acceptance.ask_for_new(invitation=invitation, by=cast.contractor)
+    accepting.ask_for_new(invitation=invitation, by=cast.contractor)
     with refused("You have asked today"):
-        acceptance.ask_for_new(invitation=invitation, by=cast.contractor)
-    acceptance.ask_for_new(invitation=invitation, by=cast.stranger)
+        accepting.ask_for_new(invitation=invitation, by=cast.contractor)
+    accepting.ask_for_new(invitation=invitation, by=cast.stranger)
     assert len(mails("asked-for")) == 2
     assert Activity.objects.filter(verb=Verb.INVITATION_ASKED_FOR).count() == 2

@@ -21,7 +21,10 @@ from portal.errors import Refusal
 from portal.mail import outbox
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
-from sharing import acceptance, handing_out, removal, services, settling, terms
+from sharing import removal, terms
+from sharing.invitations import accepting, withdrawing
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from sharing.permissions import Viewer
 from tests.cast import MEMBER, Cast, accept, invite, make_location, make_owner, make_person, share
@@ -87,7 +90,7 @@ class Walk:
 
     def do_share_with_person(self) -> None:
         place = self.place
-        services.share_with_person(
+        invitations.share_with_person(
             location=place,
             by=self.sharer(place),
             email=self.who.email,
@@ -97,7 +100,7 @@ class Walk:
 
     def do_share_with_organisation(self) -> None:
         place = self.place
-        services.share_with_organisation(
+        invitations.share_with_organisation(
             location=place,
             by=self.sharer(place),
             key=self.chance.choice(self.organisations).key,
@@ -108,7 +111,7 @@ class Walk:
 
     def do_create_code(self) -> None:
         place = self.place
-        handing_out.create_code(
+        invitations_codes.create_code(
             location=place,
             by=self.sharer(place),
             level=self.level,
@@ -116,14 +119,14 @@ class Walk:
         )
 
     def do_show_code(self) -> None:
-        handing_out.show_code(invitation=self.invitation, by=self.who)
+        invitations_codes.show_code(invitation=self.invitation, by=self.who)
 
     def do_renew(self) -> None:
-        services.renew(invitation=self.invitation, by=self.who)
+        invitations.renew(invitation=self.invitation, by=self.who)
 
     def do_withdraw(self) -> None:
         if self.chance.random() < 0.4:
-            services.withdraw(invitation=self.invitation, by=self.who)
+            invitations.withdraw(invitation=self.invitation, by=self.who)
 
     def _accept(self) -> None:
         waiting = list(Invitation.objects.open().order_by("pk"))
@@ -138,10 +141,10 @@ class Walk:
 
     def do_decline(self) -> None:
         invitation = self.invitation
-        acceptance.decline(invitation=invitation, by=self.who, nonce=invitation.nonce)
+        accepting.decline(invitation=invitation, by=self.who, nonce=invitation.nonce)
 
     def do_ask_for_new(self) -> None:
-        acceptance.ask_for_new(invitation=self.invitation, by=self.who)
+        accepting.ask_for_new(invitation=self.invitation, by=self.who)
 
     def do_remove_access(self) -> None:
         access = self.access
@@ -162,7 +165,7 @@ class Walk:
             Invitation.objects.filter(pk=invitation.pk).update(invited_at=in_days(-7), expires_at=now)
 
     def do_settle(self) -> None:
-        settling.settle_expired_invitations()
+        withdrawing.settle_expired_invitations()
         locations.settle_ended_access()
 
     def do_change_location(self) -> None:
@@ -228,7 +231,7 @@ def test_no_code_or_key_stands_in_any_column_of_any_table(cast: Cast) -> None:
     assert services_key in walk.secrets
     wrong = codes.derive(purpose="a", subject="guess", nonce="", length=16)
     with pytest.raises(Refusal):
-        services.share_with_organisation(
+        invitations.share_with_organisation(
             location=cast.site, by=cast.installer, key=wrong, network="n", level=Level.VIEW
         )
     walk.secrets.add(wrong)

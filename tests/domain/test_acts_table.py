@@ -16,10 +16,12 @@ from locations.models import Access
 from locations.services import archive_location
 from portal.errors import Refusal
 from portal.models import User
-from sharing import handing_out, looking, removal, services, terms, transfer
+from sharing import looking, removal, terms, transfer
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
+from sharing.invitations.services import correct_address
 from sharing.models import Invitation
 from sharing.permissions import Viewer
-from sharing.services import correct_address
 from tests.cast import Cast
 from tests.domain.house import House, make_house, settle
 from tests.domain.tools import in_days, undone
@@ -255,10 +257,12 @@ def does(house: House, letter: str, what: str, by: User) -> Callable[[], Any]:
         "c": lambda: terms.change_level(access=access, by=by, level=other),
         "l": lambda: terms.change_terms(access=access, by=by, level=VIEW, ends_at=in_days(3)),
         "v": lambda: looking.begin(access=access, by=by) is None,
-        "r": lambda: services.renew(invitation=invitation, by=by),
+        "r": lambda: invitations.renew(invitation=invitation, by=by),
         "a": lambda: correct_address(invitation=invitation, by=by, email="right@test.example"),
-        "w": lambda: services.withdraw(invitation=invitation, by=by),
-        "s": lambda: services.share_with_person(location=site, by=by, email="new@test.example", level=VIEW),
+        "w": lambda: invitations.withdraw(invitation=invitation, by=by),
+        "s": lambda: invitations.share_with_person(
+            location=site, by=by, email="new@test.example", level=VIEW
+        ),
         "h": lambda: transfer.start(location=site, by=by, email="new@test.example"),
     }
     return calls[letter]
@@ -305,7 +309,9 @@ def test_what_can_be_done_with_an_invitation_in_each_state(house: House) -> None
                 settle(house, invitation, state)
                 found = [outcome(does(house, letter, name, by)) for letter in "rw"]
                 assert found == [renew, withdraw], state
-                assert outcome(lambda one=invitation: handing_out.show_code(invitation=one, by=by)) == show
+                assert (
+                    outcome(lambda one=invitation: invitations_codes.show_code(invitation=one, by=by)) == show
+                )
                 if name == "installer's":
                     assert outcome(does(house, "a", name, by)) == correct, state
             invitation.refresh_from_db()

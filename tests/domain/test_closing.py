@@ -18,8 +18,9 @@ from portal.activity.sentences import lines
 from portal.mail import outbox
 from portal.models import Activity, FormerAddress, OutgoingEmail, User, digest_of
 from portal.verbs import Kind, Verb
-from sharing import handing_out, services
-from sharing.acceptance import SHARES
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
+from sharing.invitations.accepting import SHARES
 from sharing.models import Invitation
 from sharing.permissions import Viewer
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, invite, make_location, make_owner, make_person, share
@@ -80,9 +81,11 @@ def nina(cast: Cast) -> User:
     share(cast.bait, cast.stranger, user, Level.MANAGE)
     share(cast.bait, user, cast.contractor, Level.VIEW)
     invite(cast.bait, user, cast.customer, Level.VIEW)
-    handing_out.create_code(location=cast.site, by=user, level=Level.VIEW)
+    invitations_codes.create_code(location=cast.site, by=user, level=Level.VIEW)
     own = make_location(cast.installer, cast.firm, "To her")
-    services.share_with_person(location=own, by=cast.installer, email="nina@home.example", level=Level.MANAGE)
+    invitations.share_with_person(
+        location=own, by=cast.installer, email="nina@home.example", level=Level.MANAGE
+    )
     ask_to_join(organisation=cast.elsewhere, by=user, sentence="I am Nina")
     # One she says is hers, and is not.
     EmailAddress.objects.create(user=user, email="customer@test.example", verified=False)

@@ -18,8 +18,10 @@ from organisations import joining
 from organisations.inviting import invite as invite_members
 from organisations.models import JoinRequest, MemberInvitation, Membership
 from portal.models import Activity, User
-from sharing import bulk, handing_out, removal, services
+from sharing import bulk, removal
 from sharing import transfer as transfers
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.models import AccessRequest, BulkJob, BulkLoss, Invitation, Offer, Transfer
 from tests.cast import Cast, invite, make_location, make_owner, share
 from tests.domain.tools import in_days
@@ -49,14 +51,14 @@ def person_invitation(cast: Cast) -> Any:
 
 
 def organisation_invitation(cast: Cast) -> Any:
-    found = services.share_with_organisation(
+    found = invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=cast.operators.key, network="n", level=Level.VIEW
     )
     return Invitation.objects.filter(pk=found.pk)
 
 
 def code(cast: Cast, **terms: Any) -> Any:
-    made, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=Level.VIEW, **terms)
+    made, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.VIEW, **terms)
     return Invitation.objects.filter(pk=made.pk)
 
 
@@ -316,7 +318,7 @@ def test_what_is_over_makes_room(cast: Cast) -> None:
     removal.remove_access(access=access, by=cast.installer)
     share(cast.site, cast.installer, cast.contractor)
     first = code(cast).get()
-    services.withdraw(invitation=first, by=cast.installer)
+    invitations.withdraw(invitation=first, by=cast.installer)
     second = code(cast).get()
     assert first != second
     make_owner(cast.site, cast.customer, cast.installer)
@@ -328,7 +330,7 @@ def test_other_locations_are_not_in_the_way(cast: Cast) -> None:
     other = make_location(cast.installer, cast.firm, "Other")
     for place in (cast.site, other):
         invite(place, cast.installer, cast.contractor)
-        handing_out.create_code(location=place, by=cast.installer, level=Level.VIEW)
+        invitations_codes.create_code(location=place, by=cast.installer, level=Level.VIEW)
         make_owner(place, cast.customer, cast.installer)
     assert Invitation.objects.count() == 4
 

@@ -10,9 +10,12 @@ from locations.services import archive_location
 from portal import limits
 from portal.models import Activity, User
 from portal.verbs import Verb
-from sharing import acceptance, handing_out, kinds, services, settling
+from sharing import kinds
+from sharing.invitations import accepting, withdrawing
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
+from sharing.invitations.services import correct_address
 from sharing.models import Invitation
-from sharing.services import correct_address
 from tests.cast import Cast, accept, invite, make_owner, make_person, share
 from tests.domain.tools import in_days, mails, refused
 
@@ -22,7 +25,7 @@ RIGHT = "right@test.example"
 @pytest.fixture
 def lost(cast: Cast) -> Invitation:
     """An invitation to an address with a typing error."""
-    return services.share_with_person(
+    return invitations.share_with_person(
         location=cast.site,
         by=cast.installer,
         email="wrogn@test.example",
@@ -62,11 +65,11 @@ def test_the_same_offer_goes_to_the_right_address(cast: Cast, lost: Invitation) 
 @pytest.mark.parametrize("ended", [False, True])
 def test_an_address_with_a_row_of_its_own_keeps_it(cast: Cast, lost: Invitation, ended: bool) -> None:
     """The other row is renewed with this offer, and this one withdrawn: never two for one recipient."""
-    other = services.share_with_person(
+    other = invitations.share_with_person(
         location=cast.site, by=cast.installer, email=RIGHT, level=Level.VIEW, message="Andet"
     )
     if ended:
-        services.withdraw(invitation=other, by=cast.installer)
+        invitations.withdraw(invitation=other, by=cast.installer)
     sent = correct(lost, cast.installer)
     assert (sent.pk, sent.level, sent.message, sent.is_live()) == (other.pk, Level.CONFIGURE, "Hej", True)
     lost.refresh_from_db()
@@ -83,7 +86,7 @@ def test_an_expired_one_can_be_corrected(cast: Cast, lost: Invitation) -> None:
         past = timezone.now().replace(microsecond=0) - timedelta(seconds=1)
         Invitation.objects.filter(pk=lost.pk).update(expires_at=past, invited_at=past - timedelta(days=7))
         if settle:
-            settling.settle_expired_invitations()
+            withdrawing.settle_expired_invitations()
         assert correct(lost, cast.installer, f"right-{settle}@test.example").is_live()
 
 
@@ -97,10 +100,10 @@ def test_what_is_wrong_with_the_address_is_said_beside_it(cast: Cast, lost: Invi
     ]:
         with refused(sentence, field="email"):
             correct(lost, cast.installer, email)
-    theirs = services.share_with_person(
+    theirs = invitations.share_with_person(
         location=cast.site, by=cast.contractor, email="mine@test.example", level=Level.VIEW
     )
-    services.share_with_person(location=cast.site, by=cast.installer, email=RIGHT, level=Level.VIEW)
+    invitations.share_with_person(location=cast.site, by=cast.installer, email=RIGHT, level=Level.VIEW)
     with refused("has already invited", field="email"):
         correct(theirs, cast.contractor)
 
@@ -116,8 +119,8 @@ def test_only_who_answers_for_it_may(cast: Cast, lost: Invitation) -> None:
 
 
 def test_only_an_invitation_to_a_person_has_an_address(cast: Cast) -> None:
-    code, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
-    organisation = services.share_with_organisation(
+    code, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
+    organisation = invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=cast.operators.key, network="n", level=Level.VIEW
     )
     for other in (code, organisation):
@@ -130,8 +133,8 @@ def test_an_answered_one_is_left_alone(cast: Cast) -> None:
     for number, (settle, sentence) in enumerate(
         [
             (accept, "has been answered"),
-            (lambda i, who: acceptance.decline(invitation=i, by=who, nonce=i.nonce), "has been answered"),
-            (lambda i, who: services.withdraw(invitation=i, by=cast.installer), "was withdrawn"),
+            (lambda i, who: accepting.decline(invitation=i, by=who, nonce=i.nonce), "has been answered"),
+            (lambda i, who: invitations.withdraw(invitation=i, by=cast.installer), "was withdrawn"),
         ]
     ):
         person = make_person(f"p{number}@test.example")

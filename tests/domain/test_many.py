@@ -18,8 +18,11 @@ from portal.invitations.models import VALIDITY
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
-from sharing import acceptance, bulk, handing_out, kinds, mine, offers, removal, services, settling
+from sharing import bulk, kinds, mine, offers, removal
 from sharing.bulk_selection import Selection, parties_on, party_of
+from sharing.invitations import accepting, withdrawing
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.models import BulkJob, Invitation, Offer
 from sharing.models.bulk import Outcome
 from sharing.permissions import Viewer, access_to_share_by, ways_to_share_by
@@ -91,7 +94,7 @@ def test_every_row_has_its_own_outcome(cast: Cast) -> None:
     share(sites[5], cast.installer, cast.operator, MANAGE)
     only_view = make_location(cast.stranger, cast.elsewhere, "Kun set")
     share(only_view, cast.stranger, cast.installer, CONFIGURE)
-    services.share_with_person(location=sites[5], by=cast.operator, email=NEW_ADDRESS, level=VIEW)
+    invitations.share_with_person(location=sites[5], by=cast.operator, email=NEW_ADDRESS, level=VIEW)
     archive_location(location=sites[4], by=cast.installer)
     job = order(cast, Act.SHARE, [*sites, only_view], email=cast.contractor.email)
     assert outcomes(job) == {
@@ -114,7 +117,7 @@ def test_every_row_has_its_own_outcome(cast: Cast) -> None:
 def test_a_higher_level_is_told_apart(cast: Cast) -> None:
     """Somebody who came by another way and has less is offered more."""
     site = sites_of(cast, 1)[0]
-    code, _ = handing_out.create_code(location=site, by=cast.installer, level=VIEW)
+    code, _ = invitations_codes.create_code(location=site, by=cast.installer, level=VIEW)
     accept(code, cast.contractor)
     assert outcomes(order(cast, Act.SHARE, [site], email=cast.contractor.email)) == {"Plads 0": "more"}
 
@@ -389,7 +392,7 @@ def test_what_was_withdrawn_archived_or_lost_meanwhile_is_not_given(cast: Cast) 
     """One by one, at the time of work: the rest is given."""
     sites = sites_of(cast, 5)
     offer = share_all(cast, sites, email=cast.contractor.email)
-    services.withdraw(invitation=Invitation.objects.get(location=sites[0]), by=cast.installer)
+    invitations.withdraw(invitation=Invitation.objects.get(location=sites[0]), by=cast.installer)
     archive_location(location=sites[1], by=cast.installer)
     give_access(
         location=sites[2], party=cast.contractor, level=MANAGE, reason=Access.Reason.CODE, by=cast.installer
@@ -427,12 +430,12 @@ def test_one_can_be_answered_withdrawn_or_renewed_by_itself(cast: Cast) -> None:
     sites = sites_of(cast, 3)
     offer = share_all(cast, sites, email=cast.contractor.email)
     first, second, third = Invitation.objects.filter(offer=offer).order_by("location_id")
-    services.renew(invitation=first, by=cast.installer)
+    invitations.renew(invitation=first, by=cast.installer)
     first.refresh_from_db()
     assert first.offer is None and first.is_live()
-    acceptance.decline(invitation=second, by=cast.contractor, nonce=second.nonce)
+    accepting.decline(invitation=second, by=cast.contractor, nonce=second.nonce)
     assert mine.count_waiting(cast.contractor).total() == 2  # what is left of the offer, and the renewed one
-    services.withdraw(invitation=third, by=cast.installer)
+    invitations.withdraw(invitation=third, by=cast.installer)
     offer.refresh_from_db()
     assert offer.state == "withdrawn"
     assert mine.page_of(cast.contractor).waiting == [first]
@@ -479,7 +482,7 @@ def test_nobody_answers(cast: Cast) -> None:
             model.objects.filter(pk=one.pk).update(
                 invited_at=one.invited_at - week, expires_at=one.expires_at - week
             )
-    assert settling.settle_expired_invitations() == 3
+    assert withdrawing.settle_expired_invitations() == 3
     assert letters("expired") == [] and letters("offer-expired") == [("offer-expired", cast.installer.email)]
     assert (email := outbox.render(OutgoingEmail.objects.get(kind="offer-expired")))
     assert email.subject == "Your invitation to contractor@test.example for 2 locations has expired"
@@ -565,7 +568,7 @@ def test_invitations_and_codes_go_with_it(cast: Cast) -> None:
     sites = sites_of(cast, 2)
     for site in sites:
         share(site, cast.installer, cast.contractor, MANAGE)
-        handing_out.create_code(location=site, by=cast.installer, level=VIEW)
+        invitations_codes.create_code(location=site, by=cast.installer, level=VIEW)
     invite(sites[0], cast.contractor, cast.customer)
     offer = share_all(cast, sites, email=NEW_ADDRESS, by=cast.contractor)
     work(order(cast, Act.END, sites, user=cast.contractor))
@@ -646,7 +649,7 @@ def test_lowering_withdraws_a_code_that_gives_more(cast: Cast) -> None:
     sites = sites_of(cast, 2)
     for site, level in zip(sites, (MANAGE, VIEW), strict=True):
         share(site, cast.installer, cast.contractor, MANAGE)
-        handing_out.create_code(location=site, by=cast.installer, level=level)
+        invitations_codes.create_code(location=site, by=cast.installer, level=level)
     work(order(cast, Act.TERMS, sites, user=cast.contractor, level=VIEW))
     assert [code.location for code in Invitation.objects.open().filter(kind="code")] == [sites[1]]
 

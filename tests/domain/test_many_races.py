@@ -10,7 +10,9 @@ from locations.models import Access, Location
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
-from sharing import acceptance, bulk, offers, removal, services
+from sharing import bulk, offers, removal
+from sharing.invitations import accepting
+from sharing.invitations import services as invitations
 from sharing.models import BulkJob, Invitation, Offer
 from sharing.models.bulk import CHANGING
 from tests.cast import Cast, make_location, share
@@ -143,8 +145,8 @@ def test_accepting_all_against_accepting_and_withdrawing_one(people: Cast, sites
         offers.accept(offer=offer, by=people.contractor, nonce=offer.nonce)
         at_once(
             bulk.work_off,
-            lambda one=first: acceptance.accept(invitation=one, by=people.contractor, nonce=one.nonce),
-            lambda one=second: services.withdraw(invitation=one, by=people.installer),
+            lambda one=first: accepting.accept(invitation=one, by=people.contractor, nonce=one.nonce),
+            lambda one=second: invitations.withdraw(invitation=one, by=people.installer),
         )
         bulk.work_off()
         held = Access.objects.live().filter(user=people.contractor)
@@ -166,7 +168,7 @@ def test_declining_all_against_withdrawing_the_last_of_it(people: Cast, sites: l
             lambda offer=offer: offers.OFFERS.decline(
                 invitation=offer, by=people.contractor, nonce=offer.nonce
             ),
-            lambda one=one: services.withdraw(invitation=one, by=people.installer),
+            lambda one=one: invitations.withdraw(invitation=one, by=people.installer),
         )
         offer.refresh_from_db()
         one.refresh_from_db()
@@ -180,6 +182,8 @@ def test_two_who_take_out_the_last_two(people: Cast, sites: list[Location]) -> N
         bulk.work_off()
         offer = Offer.objects.with_all().order_by("-pk")[0]
         inside = Invitation.objects.with_all().filter(offer=offer)
-        at_once(*[lambda one=one: services.withdraw(invitation=one, by=people.installer) for one in inside])
+        at_once(
+            *[lambda one=one: invitations.withdraw(invitation=one, by=people.installer) for one in inside]
+        )
         offer.refresh_from_db()
         assert offer.state == "withdrawn"

@@ -12,9 +12,12 @@ from locations.models import Access
 from organisations.services import replace_key
 from portal.models import Activity, Throttle
 from portal.verbs import Verb
-from sharing import acceptance, bulk, handing_out, offers, removal, services, settling, terms
+from sharing import bulk, offers, removal, terms
 from sharing.bulk_selection import Selection
 from sharing.case import case_of
+from sharing.invitations import accepting, withdrawing
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.models import BulkJob, Invitation, Offer
 from tests.cast import Cast, invite, share
 from tests.domain.test_many import NEW_ADDRESS, Act, order, outcomes, share_all, sites_of
@@ -25,9 +28,9 @@ VIEW, CONFIGURE, MANAGE = Level
 
 def settle(cast: Cast, how: str, ways: list[Access]) -> None:
     if how == "recipient":
-        settling.withdraw_sent_to(organisation=cast.operators, by=cast.operator)
+        withdrawing.withdraw_sent_to(organisation=cast.operators, by=cast.operator)
     elif how == "member":
-        settling.withdraw_of_former_member(organisation=cast.firm, user=cast.contractor, by=cast.installer)
+        withdrawing.withdraw_of_former_member(organisation=cast.firm, user=cast.contractor, by=cast.installer)
     else:
         removal.withdraw_after(ways, cast.installer)
 
@@ -59,7 +62,7 @@ def test_what_has_come_into_an_envelope_meanwhile_is_withdrawn_with_it(cast: Cas
     (site,) = sites_of(cast, 1)
     alone = invite(site, cast.installer, cast.contractor, VIEW)
     offer = share_all(cast, [site], email=cast.contractor.email, level=VIEW)
-    assert services.withdraw(invitation=alone, by=cast.installer)
+    assert invitations.withdraw(invitation=alone, by=cast.installer)
     offer.refresh_from_db()
     assert offer.state == "withdrawn"
 
@@ -69,8 +72,8 @@ def test_an_answer_given_meanwhile_is_not_recorded_as_withdrawn(cast: Cast) -> N
     share_all(cast, sites_of(cast, 2), email=cast.contractor.email)
     read_before = list(Invitation.objects.open().with_all().order_by("location_id"))
     first = read_before[0]
-    acceptance.decline(invitation=first, by=cast.contractor, nonce=first.nonce)
-    settling.withdraw_all(read_before, cast.installer)
+    accepting.decline(invitation=first, by=cast.contractor, nonce=first.nonce)
+    withdrawing.withdraw_all(read_before, cast.installer)
     withdrawn = Activity.objects.filter(verb=Verb.INVITATION_WITHDRAWN)
     assert [one.location_id for one in withdrawn] == [read_before[1].location_id]
 
@@ -109,7 +112,7 @@ def test_nothing_is_used_up_by_whoever_would_gain_nothing(cast: Cast) -> None:
     code_site, offer_site = sites_of(cast, 2)
     for site in (code_site, offer_site):
         share(site, cast.installer, cast.operator, MANAGE)
-    code, _ = handing_out.create_code(location=code_site, by=cast.operator, level=VIEW, works_once=True)
+    code, _ = invitations_codes.create_code(location=code_site, by=cast.operator, level=VIEW, works_once=True)
     offer = share_all(cast, [offer_site], by=cast.operator, email=cast.contractor.email, level=VIEW)
     end = in_days(30)
     for site in (code_site, offer_site):
@@ -118,7 +121,7 @@ def test_nothing_is_used_up_by_whoever_would_gain_nothing(cast: Cast) -> None:
         terms.change_terms(access=way, by=cast.installer, level=MANAGE, ends_at=end)
     code.refresh_from_db()
     with refused("already have access"):
-        acceptance.accept(invitation=code, by=cast.customer, nonce=code.nonce)
+        accepting.accept(invitation=code, by=cast.customer, nonce=code.nonce)
     Access.objects.filter(location=offer_site, user=cast.customer).update(user=cast.contractor)
     offer.refresh_from_db()
     job = offers.accept(offer=offer, by=cast.contractor, nonce=offer.nonce)

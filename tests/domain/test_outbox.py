@@ -30,7 +30,10 @@ from portal.limits import Limit
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import acceptance, handing_out, removal, services, settling
+from sharing import removal
+from sharing.invitations import accepting, withdrawing
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, make_cast, make_person, share
 from tests.domain.tools import in_days, mails
@@ -62,7 +65,7 @@ def send_all() -> None:
 
 
 def to_operators(cast: Cast) -> Invitation:
-    return services.share_with_organisation(
+    return invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=cast.operators.key, network="n", level=Level.MANAGE
     )
 
@@ -102,7 +105,7 @@ def test_telling_an_organisation_takes_as_many_statements_however_many_administe
     assert OutgoingEmail.objects.filter(kind="invitation").count() == administrators + 2
     OutgoingEmail.objects.update(status=Status.SENT)
     with CaptureQueriesContext(connection) as queries:
-        services.withdraw(invitation=invitation, by=cast.installer)
+        invitations.withdraw(invitation=invitation, by=cast.installer)
     assert len(queries) == WITHDRAW_FROM_ORGANISATION
     assert OutgoingEmail.objects.filter(kind="withdrawn").count() == administrators + 2
 
@@ -454,17 +457,17 @@ def test_an_invitation_that_is_no_longer_open_is_not_sent(cast: Cast, mailoutbox
     made = invite(cast.site, cast.installer, cast.contractor)
     row = OutgoingEmail.objects.get()
     if what == "renewed":
-        services.renew(invitation=made, by=cast.installer)
+        invitations.renew(invitation=made, by=cast.installer)
     elif what == "withdrawn":
-        services.withdraw(invitation=made, by=cast.installer)
+        invitations.withdraw(invitation=made, by=cast.installer)
     elif what == "accepted":
         accept(made, cast.contractor)
     elif what == "declined":
-        acceptance.decline(invitation=made, by=cast.contractor, nonce=made.nonce)
+        accepting.decline(invitation=made, by=cast.contractor, nonce=made.nonce)
     else:
         Invitation.objects.update(invited_at=in_days(-8), expires_at=in_days(0))
         if what == "expired":
-            settling.settle_expired_invitations()
+            withdrawing.settle_expired_invitations()
     send_all()
     row.refresh_from_db()
     assert row.status == Status.OBSOLETE
@@ -517,14 +520,14 @@ def test_text_and_html_say_the_same(cast: Cast, mailoutbox: Mailbox) -> None:
     """Drawn from the same words, so they cannot differ (0002): every kind of message there is."""
     made = invite(cast.site, cast.installer, cast.contractor, message="Hi there, 50 % <b>off</b>")
     send_all()
-    acceptance.ask_for_new(invitation=made, by=cast.stranger)
+    accepting.ask_for_new(invitation=made, by=cast.stranger)
     access = accept(made, cast.contractor)
     removal.remove_access(access=access, by=cast.installer)
     declined = to_operators(cast)
-    acceptance.decline(invitation=declined, by=cast.operator, nonce=declined.nonce)
-    services.renew(invitation=made, by=cast.installer)
+    accepting.decline(invitation=declined, by=cast.operator, nonce=declined.nonce)
+    invitations.renew(invitation=made, by=cast.installer)
     Invitation.objects.filter(pk=made.pk).update(invited_at=in_days(-8), expires_at=in_days(0))
-    settling.settle_expired_invitations()
+    withdrawing.settle_expired_invitations()
     send_all()
     kinds = set(OutgoingEmail.objects.filter(status=Status.SENT).values_list("kind", flat=True))
     assert kinds == {"invitation", "accepted", "declined", "expired", "asked-for", "access-removed"}
@@ -597,7 +600,7 @@ def test_without_an_account_the_language_is_the_senders(
     cast: Cast, mailoutbox: Mailbox, language: str
 ) -> None:
     with override(language):
-        services.share_with_person(
+        invitations.share_with_person(
             location=cast.site, by=cast.installer, email="new@test.example", level=Level.VIEW
         )
     send_all()
@@ -619,12 +622,12 @@ def test_no_row_holds_what_it_says(cast: Cast) -> None:
 def test_what_ran_out_is_marked_once_and_the_sharer_told_once(cast: Cast) -> None:
     """The sweep only tidies states and tells people (product rule 4); a code's end is told nobody."""
     made, kept = (invite(cast.site, cast.installer, user) for user in (cast.contractor, cast.customer))
-    code, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
+    code, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
     end = in_days(0)
     Invitation.objects.filter(pk__in=[made.pk, code.pk]).update(invited_at=in_days(-7), expires_at=end)
     OutgoingEmail.objects.all().delete()
-    assert settling.settle_expired_invitations() == 2
-    assert [settling.settle_expired_invitations() for _ in range(2)] == [0, 0]
+    assert withdrawing.settle_expired_invitations() == 2
+    assert [withdrawing.settle_expired_invitations() for _ in range(2)] == [0, 0]
     assert mails() == [("expired", "installer@test.example")]
     assert Activity.objects.filter(verb=Verb.INVITATION_EXPIRED).count() == 2
     for invitation, state in ((made, "expired"), (code, "expired"), (kept, "pending")):
@@ -637,21 +640,21 @@ def test_what_was_renewed_after_the_sweep_looked_is_left_alone(cast: Cast) -> No
     made = invite(cast.site, cast.installer, cast.contractor)
     Invitation.objects.filter(pk=made.pk).update(invited_at=in_days(-7), expires_at=in_days(0))
     seen = Invitation.objects.with_all().get(pk=made.pk)
-    services.renew(invitation=made, by=cast.installer)
-    assert not settling.expire(seen)
+    invitations.renew(invitation=made, by=cast.installer)
+    assert not withdrawing.expire(seen)
     made.refresh_from_db()
     assert made.state == "pending"
     # Not even once the renewal has run out too: that is another end, of which the sharer is told by itself.
     Invitation.objects.filter(pk=made.pk).update(invited_at=in_days(-7), expires_at=in_days(0))
-    assert not settling.expire(seen)
-    assert settling.settle_expired_invitations() == 1
+    assert not withdrawing.expire(seen)
+    assert withdrawing.settle_expired_invitations() == 1
 
 
 def test_a_sharer_who_renewed_meanwhile_is_not_told_it_expired(cast: Cast, mailoutbox: Mailbox) -> None:
     made = invite(cast.site, cast.installer, cast.contractor)
     Invitation.objects.filter(pk=made.pk).update(invited_at=in_days(-7), expires_at=in_days(0))
-    settling.settle_expired_invitations()
-    services.renew(invitation=made, by=cast.installer)
+    withdrawing.settle_expired_invitations()
+    invitations.renew(invitation=made, by=cast.installer)
     send_all()
     assert [message.to for message in mailoutbox] == [["contractor@test.example"]]
 

@@ -10,7 +10,9 @@ from locations.services import archive_location
 from organisations.models import Membership
 from organisations.services import add_member
 from portal.models import User
-from sharing import handing_out, removal, services, terms
+from sharing import removal, terms
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from sharing.permissions import Viewer, access_to_share_by, covering_access
 from tests.cast import MEMBER, Cast, accept, invite, make_owner, make_person, share
@@ -52,7 +54,7 @@ def house(cast: Cast) -> House:
     }
     site, by = cast.site, cast.installer
     add_member(organisation=cast.operators, user=people["clerk"], role=MEMBER, by=cast.operator)
-    to_operators = services.share_with_organisation(
+    to_operators = invitations.share_with_organisation(
         location=site, by=by, key=cast.operators.key, network="test", level=MANAGE
     )
     accesses = {
@@ -67,13 +69,13 @@ def house(cast: Cast) -> House:
         "viewer": share(site, by, people["viewer"], VIEW),
     }
     nobody = make_person("nobody1@test.example"), make_person("nobody2@test.example")
-    invitations = {
+    sent = {
         "installer's": invite(site, by, nobody[0]),
         "second's": invite(site, people["second"], nobody[1]),
         "clerk's": invite(site, people["clerk"], make_person("nobody3@test.example")),
-        "code": handing_out.create_code(location=site, by=cast.contractor, level=VIEW)[0],
+        "code": invitations_codes.create_code(location=site, by=cast.contractor, level=VIEW)[0],
     }
-    return House(site, people, accesses, invitations)
+    return House(site, people, accesses, sent)
 
 
 SHARES = {"contractor", "second", "third", "operators", "guest", "configurer", "viewer"}
@@ -283,7 +285,7 @@ def test_asking_about_every_entry_takes_two_queries(house: House, django_assert_
 
 def test_one_shares_by_the_longest_standing_way_with_manage(cast: Cast) -> None:
     first = share(cast.site, cast.installer, cast.contractor, CONFIGURE)
-    code, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=MANAGE)
+    code, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=MANAGE)
     second = accept(code, cast.contractor)
     assert access_to_share_by(cast.contractor, cast.site) == second
     terms.change_level(access=first, by=cast.installer, level=MANAGE)

@@ -16,7 +16,9 @@ from locations.services import give_access
 from organisations.services import create_organisation
 from portal.activity.sentences import lines
 from portal.models import Activity, Throttle
-from sharing import acceptance, handing_out, services
+from sharing.invitations import accepting
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from sharing.permissions import Viewer
 from sharing.tab import tab_of
@@ -110,17 +112,17 @@ def fill_tab(cast: Cast, rows: int) -> None:
     """As many people and organisations with access, invitations, and entries of the record."""
     share(cast.site, cast.installer, cast.contractor)
     accept(
-        services.share_with_organisation(
+        invitations.share_with_organisation(
             location=cast.site, by=cast.installer, key=cast.operators.key, network="n", level=Level.VIEW
         ),
         cast.operator,
     )
-    handing_out.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
+    invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
     for number in range(rows):
         Throttle.objects.all().delete()
         person = make_person(f"p{number}@test.example", f"P{number}")
         share(cast.site, cast.contractor, person, Level.CONFIGURE)
-        services.share_with_person(
+        invitations.share_with_person(
             location=cast.site, by=cast.contractor, email=f"new{number}@test.example", level=Level.VIEW
         )
 
@@ -185,7 +187,7 @@ ACCEPT = {"person": 15, "organisation": 15, "code": 14}
 @pytest.mark.parametrize("kind", ACCEPT)
 def test_accepting_takes_as_many_statements_whatever_there_is(cast: Cast, kind: str, rows: int) -> None:
     fill_tab(cast, rows)
-    services.withdraw(
+    invitations.withdraw(
         invitation=Invitation.objects.live_code_of(cast.site),
         by=cast.installer,  # type: ignore[arg-type]
     )
@@ -193,14 +195,14 @@ def test_accepting_takes_as_many_statements_whatever_there_is(cast: Cast, kind: 
     if kind == "person":
         invitation = invite(cast.site, cast.installer, by)
     elif kind == "organisation":
-        invitation = services.share_with_organisation(
+        invitation = invitations.share_with_organisation(
             location=cast.site, by=cast.installer, key=cast.elsewhere.key, network="n", level=Level.VIEW
         )
     else:
-        invitation, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
+        invitation, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
     invitation = Invitation.objects.with_all().get(pk=invitation.pk)
     assert ACCEPT[kind] == statements(
-        lambda: acceptance.accept(invitation=invitation, by=by, nonce=invitation.nonce)
+        lambda: accepting.accept(invitation=invitation, by=by, nonce=invitation.nonce)
     )
 
 

@@ -21,9 +21,12 @@ from portal.invitations.answering import Situation
 from portal.mail import delivery
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import acceptance, handing_out, kinds, reminders, removal, services, settling, terms
+from sharing import kinds, reminders, removal, terms
+from sharing.invitations import accepting, withdrawing
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
+from sharing.invitations.services import correct_address
 from sharing.models import Acceptance, Invitation
-from sharing.services import correct_address
 from tests.cast import Cast, invite, make_cast, make_location, make_person, share
 from tests.domain.replay import as_it_is, record_of, replay
 from tests.domain.tools import in_days, projected, projection, rounds_of
@@ -81,7 +84,7 @@ def accepts(invitation: Invitation, by: User, organisation: Organisation | None 
 
     def act() -> Acceptance:
         mine = Invitation.objects.get(pk=invitation.pk)
-        return acceptance.accept(invitation=mine, by=by, nonce=nonce, organisation=organisation)
+        return accepting.accept(invitation=mine, by=by, nonce=nonce, organisation=organisation)
 
     return act
 
@@ -136,7 +139,7 @@ def test_one_of_eight_tabs_accepts(people: Cast) -> None:
 
 def test_one_of_two_administrators_accepts_for_the_organisation(people: Cast) -> None:
     for location in rounds(people):
-        invitation = services.share_with_organisation(
+        invitation = invitations.share_with_organisation(
             location=location, by=people.installer, key=people.operators.key, network="n", level=MANAGE
         )
         acts = [accepts(invitation, by) for by in (people.operator, people.operator2)] * 2
@@ -149,7 +152,9 @@ def test_one_of_two_administrators_accepts_for_the_organisation(people: Cast) ->
 def test_one_of_twenty_people_uses_a_code_that_works_once(people: Cast) -> None:
     twenty = [make_person(f"p{number}@test.example") for number in range(20)]
     for location in rounds(people):
-        code, _ = handing_out.create_code(location=location, by=people.installer, level=VIEW, works_once=True)
+        code, _ = invitations_codes.create_code(
+            location=location, by=people.installer, level=VIEW, works_once=True
+        )
         won, lost = split(at_once(*[accepts(code, person) for person in twenty]))
         assert (len(won), len(lost)) == (1, 19)
         assert {each.data["situation"] for each in lost} == {Situation.USED}
@@ -158,7 +163,7 @@ def test_one_of_twenty_people_uses_a_code_that_works_once(people: Cast) -> None:
 def test_all_of_eight_people_use_a_code_and_each_is_counted(people: Cast) -> None:
     eight = [make_person(f"p{number}@test.example") for number in range(8)]
     for location in rounds(people):
-        code, _ = handing_out.create_code(location=location, by=people.installer, level=VIEW)
+        code, _ = invitations_codes.create_code(location=location, by=people.installer, level=VIEW)
         won, lost = split(at_once(*[accepts(code, person) for person in eight]))
         assert (len(won), len(lost)) == (8, 0)
         code.refresh_from_db()
@@ -169,7 +174,7 @@ def test_two_ways_at_once_for_one_person_are_one_access_or_two_true_ones(people:
     """An e-mail invitation and a code, accepted in two tabs: the second is told there is access already."""
     for location in rounds(people):
         invitation = invite(location, people.installer, people.contractor)
-        code, _ = handing_out.create_code(location=location, by=people.installer, level=MANAGE)
+        code, _ = invitations_codes.create_code(location=location, by=people.installer, level=MANAGE)
         acts = [accepts(invitation, people.contractor), accepts(code, people.contractor)]
         won, lost = split(at_once(*acts))
         assert (len(won), len(lost)) == (1, 1)
@@ -186,7 +191,7 @@ def test_accepted_or_withdrawn_but_never_both(people: Cast) -> None:
         invitation = invite(location, people.installer, people.contractor)
         accepted, withdrawn = at_once(
             accepts(invitation, people.contractor),
-            lambda invitation=invitation: services.withdraw(
+            lambda invitation=invitation: invitations.withdraw(
                 invitation=Invitation.objects.get(pk=invitation.pk), by=people.installer
             ),
         )
@@ -204,7 +209,7 @@ def test_accepted_or_declined_but_never_both(people: Cast) -> None:
         invitation = invite(location, people.installer, people.contractor)
         accepted, declined = at_once(
             accepts(invitation, people.contractor),
-            lambda invitation=invitation: acceptance.decline(
+            lambda invitation=invitation: accepting.decline(
                 invitation=invitation, by=people.contractor, nonce=invitation.nonce
             ),
         )
@@ -228,8 +233,8 @@ def test_accepted_or_expired_but_never_both(people: Cast) -> None:
         def sweep(end: datetime = invitation.expires_at) -> int:
             settled = 0
             while timezone.now() <= end:
-                settled += settling.settle_expired_invitations()
-            return settled + settling.settle_expired_invitations()
+                settled += withdrawing.settle_expired_invitations()
+            return settled + withdrawing.settle_expired_invitations()
 
         def accept_late(invitation: Invitation = invitation) -> Acceptance:
             time.sleep(0.026)
@@ -251,7 +256,7 @@ def test_accepted_or_sent_again_and_the_page_that_was_seen_counts(people: Cast) 
         seen = invitation.nonce
         accepted, renewed = at_once(
             accepts(invitation, people.contractor),
-            lambda invitation=invitation: services.renew(
+            lambda invitation=invitation: invitations.renew(
                 invitation=Invitation.objects.get(pk=invitation.pk), by=people.installer
             ),
         )
@@ -284,7 +289,7 @@ def test_accepted_from_somebody_whose_access_is_taken_away(people: Cast) -> None
 def test_put_out_while_accepting_by_another_way(people: Cast) -> None:
     """Whoever came by a code does not come back by it; what else they accept is a way of its own."""
     for location in rounds(people):
-        code, _ = handing_out.create_code(location=location, by=people.installer, level=VIEW)
+        code, _ = invitations_codes.create_code(location=location, by=people.installer, level=VIEW)
         access = accepts(code, people.contractor)().access
         more = invite(location, people.installer, people.contractor, CONFIGURE)
         accepted, again, removed = at_once(
@@ -310,7 +315,7 @@ def test_accepted_or_corrected_but_never_both(people: Cast) -> None:
         seen, right = Invitation.objects.get(pk=invitation.pk), f"right{number}@test.example"
         done, refusals = split(
             at_once(
-                lambda: acceptance.accept(invitation=seen, by=who, nonce=seen.nonce),  # noqa: B023
+                lambda: accepting.accept(invitation=seen, by=who, nonce=seen.nonce),  # noqa: B023
                 lambda: correct_address(invitation=invitation, by=people.installer, email=right),  # noqa: B023
             )
         )
@@ -340,7 +345,9 @@ def test_one_report_told_eight_times_at_once_is_one(people: Cast) -> None:
 def test_two_codes_at_once_are_one(people: Cast) -> None:
     for location in rounds(people):
         acts = [
-            lambda by=by, location=location: handing_out.create_code(location=location, by=by, level=VIEW)
+            lambda by=by, location=location: invitations_codes.create_code(
+                location=location, by=by, level=VIEW
+            )
             for by in (people.installer, people.colleague)
         ] * 2
         won, lost = split(at_once(*acts))
@@ -353,7 +360,7 @@ def test_two_codes_at_once_are_one(people: Cast) -> None:
 def test_two_invitations_to_one_new_address_at_once_are_one(people: Cast) -> None:
     for location in rounds(people):
         acts = [
-            lambda by=by, location=location: services.share_with_person(
+            lambda by=by, location=location: invitations.share_with_person(
                 location=location, by=by, email="new@test.example", level=VIEW
             )
             for by in (people.installer, people.colleague)
@@ -443,9 +450,9 @@ def test_a_withdrawal_and_a_sweep_tell_one_story(people: Cast) -> None:
         invitation = invite(location, people.installer, people.contractor)
         Invitation.objects.filter(pk=invitation.pk).update(invited_at=in_days(-8), expires_at=in_days(0))
         at_once(
-            settling.settle_expired_invitations,
-            lambda invitation=invitation: services.withdraw(invitation=invitation, by=people.installer),
-            settling.settle_expired_invitations,
+            withdrawing.settle_expired_invitations,
+            lambda invitation=invitation: invitations.withdraw(invitation=invitation, by=people.installer),
+            withdrawing.settle_expired_invitations,
         )
         invitation.refresh_from_db()
         assert invitation.state == "withdrawn"

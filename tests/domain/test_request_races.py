@@ -10,7 +10,8 @@ from locations.levels import Level
 from locations.models import Access, Location
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, Throttle
-from sharing import removal, requests, services
+from sharing import removal, requests
+from sharing.invitations import services as invitations
 from sharing.models import AccessRequest, Invitation
 from tests.cast import Cast, invite, make_cast, make_location, share
 from tests.domain.test_races import Act, at_once, split
@@ -91,7 +92,7 @@ def test_approved_and_withdrawn(people: Cast) -> None:
     for _location, request in asked(people, "approval"):
 
         def withdraw(pk: int = request.invitation_id) -> bool:
-            return services.withdraw(invitation=Invitation.objects.get(pk=pk), by=people.installer)
+            return invitations.withdraw(invitation=Invitation.objects.get(pk=pk), by=people.installer)
 
         approved, withdrawn = at_once(answers(requests.approve, request, people.colleague), withdraw)
         assert isinstance(approved, Refusal) != isinstance(withdrawn, Refusal)

@@ -13,7 +13,8 @@ from organisations import inviting
 from organisations.models import MemberInvitation
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
-from sharing import closing, mine, removal, requests, services
+from sharing import closing, mine, removal, requests
+from sharing.invitations import services as invitations
 from sharing.models import AccessRequest, Invitation
 from sharing.permissions import Viewer
 from tests.cast import MEMBER, Cast, invite, make_location, make_owner, make_person, share
@@ -117,14 +118,14 @@ def test_an_invitation_that_is_over_or_another_one_lets_nobody_in(cast: Cast) ->
     request = ask_approval(cast)
     invitation = request.invitation
     assert invitation
-    services.renew(invitation=invitation, by=cast.installer)
+    invitations.renew(invitation=invitation, by=cast.installer)
     request = AccessRequest.objects.with_all().get(pk=request.pk)
     assert not request.is_open and requests.to_answer_on(Viewer.of(cast.installer, cast.site)) == []
     with refused("renewed meanwhile"):
         requests.approve(request=request, by=cast.installer)
     # Of the new one it can be asked anew.
     assert ask_approval(cast, Invitation.objects.get(pk=invitation.pk)).is_open
-    services.withdraw(invitation=Invitation.objects.get(pk=invitation.pk), by=cast.installer)
+    invitations.withdraw(invitation=Invitation.objects.get(pk=invitation.pk), by=cast.installer)
     request = AccessRequest.objects.with_all().get(pk=request.pk)
     with refused("was withdrawn"):
         requests.approve(request=request, by=cast.installer)
@@ -285,7 +286,7 @@ def test_the_count_of_what_waits(cast: Cast, django_assert_num_queries: Any) -> 
     """Both kinds of invitations, for me and for what I administer, and accounts to approve. One query."""
     inviting.invite(organisation=cast.firm, by=cast.installer, addresses=[cast.operator.email], role=MEMBER)
     invite(cast.site, cast.installer, cast.operator)
-    services.share_with_organisation(
+    invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=cast.operators.key, network="n", level=VIEW
     )
     late = invite(make_location(cast.installer, cast.firm, "Late"), cast.installer, cast.operator)
@@ -306,7 +307,7 @@ def test_what_was_sent_newest_first_page_by_page(cast: Cast, monkeypatch: pytest
     invite(cast.bait, cast.stranger, cast.operator)
     invite_member(cast.elsewhere, cast.stranger)
     settled = invite(cast.site, cast.installer, cast.contractor)
-    services.withdraw(invitation=settled, by=cast.installer)
+    invitations.withdraw(invitation=settled, by=cast.installer)
     for number, one in enumerate(own):
         type(one).objects.filter(pk=one.pk).update(invited_at=in_days(0) + timedelta(seconds=number))
     first = mine.page_of(cast.installer)

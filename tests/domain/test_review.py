@@ -284,7 +284,7 @@ def test_ending_all_a_party_has_tells_it_once(cast: Cast) -> None:
 
 
 def test_of_many_locations_some_are_named(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.emails.NAMED", 1)
+    monkeypatch.setattr("sharing.invitations.emails.NAMED", 1)
     sites = [cast.site, make_location(cast.installer, cast.firm, "Vej 1")]
     accesses = [share(site, cast.installer, cast.contractor, VIEW) for site in sites]
     review.end(accesses=accesses, by=cast.installer)

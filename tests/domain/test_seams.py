@@ -26,7 +26,10 @@ from portal.errors import Refusal
 from portal.mail import outbox
 from portal.models import Activity, FormerAddress, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import acceptance, handing_out, removal, services
+from sharing import removal
+from sharing.invitations import accepting
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.receivers import record_delivery
 from tests.cast import MEMBER, Cast, accept, invite, make_location, make_person, share
 from tests.domain.tools import refused
@@ -61,7 +64,7 @@ def test_nothing_is_said_of_somebody_who_is_gone(cast: Cast) -> None:
     """They have deleted their account since it was queued."""
     accept(invite(cast.site, cast.installer, cast.contractor), cast.contractor)
     declined = invite(make_location(cast.installer, cast.firm, "Other"), cast.installer, cast.stranger)
-    acceptance.ask_for_new(invitation=declined, by=cast.contractor)
+    accepting.ask_for_new(invitation=declined, by=cast.contractor)
     inviting.invite(organisation=cast.firm, by=cast.installer, addresses=["x@test.example"], role=MEMBER)
     to_member = MemberInvitation.objects.with_all().get()
     invitation_emails.queue_member_asked_for(to_member, cast.contractor)
@@ -72,7 +75,7 @@ def test_nothing_is_said_of_somebody_who_is_gone(cast: Cast) -> None:
 
 
 def test_who_has_another_way_left_reads_so(cast: Cast) -> None:
-    code, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
+    code, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
     accept(code, cast.contractor)
     access = share(cast.site, cast.installer, cast.contractor)
     removal.remove_access(access=access, by=cast.installer)
@@ -108,7 +111,7 @@ def test_nobody_is_signed_in_as_nobody(cast: Cast) -> None:
 
 def test_what_is_no_address_is_refused_by_the_service_too(cast: Cast) -> None:
     with refused("Enter the e-mail address", field="email"):
-        services.share_with_person(location=cast.site, by=cast.installer, email="x", level=Level.VIEW)
+        invitations.share_with_person(location=cast.site, by=cast.installer, email="x", level=Level.VIEW)
 
 
 def test_a_person_takes_an_organisations_place_as_a_person(cast: Cast) -> None:
@@ -139,7 +142,7 @@ def test_what_cannot_be_mended_is_said(cast: Cast, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("delivered", [True, False])
 def test_delivery_to_an_organisation_is_recorded_without_an_address(cast: Cast, delivered: bool) -> None:
-    sent = services.share_with_organisation(
+    sent = invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=cast.operators.key, network="n", level=Level.VIEW
     )
     status = OutgoingEmail.Status.DELIVERED if delivered else OutgoingEmail.Status.BOUNCED
@@ -205,7 +208,7 @@ def test_support_finds_what_was_deleted_as_deleted(cast: Cast) -> None:
 
 def test_lowering_who_may_know_the_code_says_that_it_was_withdrawn(cast: Cast) -> None:
     access = share(cast.site, cast.installer, cast.contractor)
-    handing_out.create_code(location=cast.site, by=cast.installer, level=Level.MANAGE)
+    invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.MANAGE)
     url = reverse("sharing:change_level", args=[cast.site.uuid, access.uuid])
     page = signed_in(cast.installer).post(url, {"level": "1"}, follow=True)
     assert "so it was withdrawn" in text_of(page)

@@ -18,12 +18,15 @@ from portal.invitations.answering import Holder, Situation
 from portal.lib.humanize import last_day
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import acceptance, handing_out, kinds, removal, services, settling, supporting, terms
-from sharing.forms import InviteForm
+from sharing import kinds, removal, supporting, terms
+from sharing.invitations import accepting, withdrawing
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
+from sharing.invitations.forms import InviteForm
+from sharing.invitations.services import correct_address
 from sharing.kinds import situation_of
 from sharing.models import Invitation
 from sharing.permissions import Viewer
-from sharing.services import correct_address
 from tests.cast import (
     ADMINISTRATOR,
     MEMBER,
@@ -48,7 +51,7 @@ def verbs(location: Location) -> list[str]:
 
 
 def to_operators(cast: Cast, by: User | None = None, level: Level = MANAGE, **terms: Any) -> Invitation:
-    return services.share_with_organisation(
+    return invitations.share_with_organisation(
         location=cast.site,
         by=by or cast.installer,
         key=cast.operators.key,
@@ -70,7 +73,7 @@ def run_out(invitation: Invitation) -> None:
 def test_inviting_a_person_says_what_was_offered(cast: Cast) -> None:
     end = in_days(30)
     with override("da"):
-        made = services.share_with_person(
+        made = invitations.share_with_person(
             location=cast.site,
             by=cast.installer,
             email="  New@Test.Example ",
@@ -105,7 +108,7 @@ def test_ones_own_address_is_refused(cast: Cast, typed: str, verified: bool) -> 
     """Second addresses included."""
     EmailAddress.objects.create(user=cast.installer, email="second@test.example", verified=verified)
     with refused("your own address", field="email"):
-        services.share_with_person(location=cast.site, by=cast.installer, email=typed, level=VIEW)
+        invitations.share_with_person(location=cast.site, by=cast.installer, email=typed, level=VIEW)
 
 
 def test_who_has_as_much_is_not_invited_and_who_has_less_is(cast: Cast) -> None:
@@ -130,7 +133,7 @@ def test_nobody_is_invited_to_what_a_sharer_with_an_end_cannot_give(cast: Cast) 
         with refused(f"customer@test.example already has access {until_when}", field="email"):
             invite(cast.site, cast.contractor, cast.customer, access_ends_at=ends_at)
         with refused("Nordlys already has access", field="key"):
-            services.share_with_organisation(
+            invitations.share_with_organisation(
                 location=cast.site,
                 by=cast.contractor,
                 key=cast.operators.key,
@@ -146,7 +149,7 @@ def test_nothing_is_sent_again_that_a_sharer_with_an_end_cannot_give(cast: Cast)
     until = in_days(3)
     share(cast.site, cast.installer, cast.contractor)
     waiting = invite(cast.site, cast.contractor, cast.customer)
-    wrong = services.share_with_person(
+    wrong = invitations.share_with_person(
         location=cast.site, by=cast.contractor, email="wrong@test.example", level=MANAGE
     )
     offer = share_all(cast, [cast.site], by=cast.contractor, email=cast.stranger.email)
@@ -165,7 +168,7 @@ def test_nothing_is_sent_again_that_a_sharer_with_an_end_cannot_give(cast: Cast)
     assert situation_of(offer, holder) is Situation.HAS_ACCESS
     email = cast.customer.email
     with refused("already has access", field="email"):
-        services.renew(invitation=waiting, by=cast.contractor)
+        invitations.renew(invitation=waiting, by=cast.contractor)
     with refused("already has access", field="email"):
         correct_address(invitation=wrong, by=cast.contractor, email=email)
     with refused("already has access", field="email"):
@@ -179,10 +182,12 @@ def test_a_second_address_of_somebody_who_has_access_tells_nothing(cast: Cast) -
     share(cast.site, cast.installer, cast.contractor)
     EmailAddress.objects.create(user=cast.contractor, email="second@test.example", verified=True)
     with refused("contractor@test.example already has access"):
-        services.share_with_person(
+        invitations.share_with_person(
             location=cast.site, by=cast.installer, email="contractor@test.example", level=VIEW
         )
-    services.share_with_person(location=cast.site, by=cast.installer, email="second@test.example", level=VIEW)
+    invitations.share_with_person(
+        location=cast.site, by=cast.installer, email="second@test.example", level=VIEW
+    )
 
 
 def test_somebody_elses_open_invitation_is_not_taken_over(cast: Cast) -> None:
@@ -193,7 +198,7 @@ def test_somebody_elses_open_invitation_is_not_taken_over(cast: Cast) -> None:
         invite(cast.site, cast.contractor, cast.customer, VIEW)
     made.refresh_from_db()
     assert (made.level, made.invited_by, made.state) == (Level.MANAGE, cast.installer, "pending")
-    services.withdraw(invitation=made, by=cast.installer)
+    invitations.withdraw(invitation=made, by=cast.installer)
     assert invite(cast.site, cast.contractor, cast.customer, VIEW).renewed
 
 
@@ -202,14 +207,14 @@ def test_who_is_put_out_cannot_use_the_code_they_may_know(cast: Cast) -> None:
     manager = share(cast.site, cast.installer, cast.contractor)
     viewer = share(cast.site, cast.installer, cast.customer, VIEW)
     lowered = share(cast.site, cast.installer, cast.operator)
-    code, _created = handing_out.create_code(location=cast.site, by=cast.installer, level=Level.MANAGE)
+    code, _created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.MANAGE)
     removal.remove_access(access=viewer, by=cast.installer)
     code.refresh_from_db()
     assert code.is_live()
     terms.change_level(access=lowered, by=cast.installer, level=Level.CONFIGURE)
     code.refresh_from_db()
     assert code.state == "withdrawn"
-    code, _created = handing_out.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    code, _created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
     removal.remove_access(access=manager, by=cast.installer)
     code.refresh_from_db()
     assert code.state == "withdrawn"
@@ -239,9 +244,9 @@ def test_access_given_personally_is_seen_though_an_organisation_gives_it_too(cas
 def test_the_longest_address_there_is_can_be_invited(cast: Cast, length: int) -> None:
     """The column takes 254 characters, so what is derived from the address must bear as many."""
     email = "a" * (length - len("@test.example")) + "@test.example"
-    made = services.share_with_person(location=cast.site, by=cast.installer, email=email, level=VIEW)
+    made = invitations.share_with_person(location=cast.site, by=cast.installer, email=email, level=VIEW)
     assert mails("invitation") == [("invitation", email)]
-    services.renew(invitation=made, by=cast.installer)
+    invitations.renew(invitation=made, by=cast.installer)
     assert len(mails("invitation")) == 2
 
 
@@ -278,16 +283,16 @@ def test_an_archived_location_is_not_shared(cast: Cast) -> None:
     locations.archive_location(location=cast.site, by=cast.installer)
     _shares_in_no_way(cast, cast.installer, "has been archived")
     with refused("no longer have the right"):
-        services.renew(invitation=made, by=cast.installer)
+        invitations.renew(invitation=made, by=cast.installer)
 
 
 def _shares_in_no_way(cast: Cast, by: User, sentence: str) -> None:
     with refused(sentence, field=""):
-        services.share_with_person(location=cast.site, by=by, email="new@test.example", level=VIEW)
+        invitations.share_with_person(location=cast.site, by=by, email="new@test.example", level=VIEW)
     with refused(sentence, field=""):
         to_operators(cast, by, VIEW)
     with refused(sentence, field=""):
-        handing_out.create_code(location=cast.site, by=by, level=VIEW)
+        invitations_codes.create_code(location=cast.site, by=by, level=VIEW)
 
 
 # --- Inviting an organisation -----------------------------------------------------------------
@@ -319,12 +324,12 @@ def test_a_mistyped_key_is_told_as_such_and_costs_nothing(cast: Cast) -> None:
     wrong = key[:-1] + ("0" if key[-1] != "0" else "1")
     for typed in (wrong, "x", "7QKM-3RXD-9HFA", key[:-1]):
         with refused("typing error", field="key"):
-            services.share_with_organisation(
+            invitations.share_with_organisation(
                 location=cast.site, by=cast.installer, key=typed, network="net", level=VIEW
             )
     for typed in ("", "   "):
         with refused("Enter the Organisation Key", field="key"):
-            services.share_with_organisation(
+            invitations.share_with_organisation(
                 location=cast.site, by=cast.installer, key=typed, network="net", level=VIEW
             )
     assert not Throttle.objects.exists()
@@ -365,7 +370,7 @@ def test_a_right_key_costs_no_try(cast: Cast) -> None:
 
 def test_ones_own_organisation_is_refused(cast: Cast) -> None:
     with refused("your own organisation", field="key"):
-        services.share_with_organisation(
+        invitations.share_with_organisation(
             location=cast.site, by=cast.colleague, key=cast.firm.key, network="net", level=VIEW
         )
 
@@ -373,7 +378,7 @@ def test_ones_own_organisation_is_refused(cast: Cast) -> None:
 def test_ones_own_organisation_without_access_can_be_given_it(cast: Cast) -> None:
     """What somebody has alone they may share with their colleagues."""
     alone = make_location(cast.operator, None, "Alone")
-    made = services.share_with_organisation(
+    made = invitations.share_with_organisation(
         location=alone, by=cast.operator, key=cast.operators.key, network="net", level=VIEW
     )
     accept(made, cast.operator2)
@@ -412,13 +417,13 @@ def _accepted_and_removed(made: Invitation, cast: Cast) -> None:
 
 def _expired_and_settled(made: Invitation, cast: Cast) -> None:
     run_out(made)
-    settling.settle_expired_invitations()
+    withdrawing.settle_expired_invitations()
 
 
 AFTER = {
     "pending": lambda made, cast: None,
-    "declined": lambda made, cast: acceptance.decline(invitation=made, by=cast.operator, nonce=made.nonce),
-    "withdrawn": lambda made, cast: services.withdraw(invitation=made, by=cast.installer),
+    "declined": lambda made, cast: accepting.decline(invitation=made, by=cast.operator, nonce=made.nonce),
+    "withdrawn": lambda made, cast: invitations.withdraw(invitation=made, by=cast.installer),
     "run out": lambda made, cast: run_out(made),
     "expired": _expired_and_settled,
     "removed": _accepted_and_removed,
@@ -446,9 +451,9 @@ def test_who_was_invited_before_is_invited_in_the_same_row(
     if how == "renew" and after == "withdrawn":
         # A page from before the withdrawal must not undo it.
         with refused("withdrawn meanwhile"):
-            services.renew(invitation=first, by=cast.installer)
+            invitations.renew(invitation=first, by=cast.installer)
         return
-    again = send(VIEW) if how == "invite" else services.renew(invitation=first, by=cast.installer)
+    again = send(VIEW) if how == "invite" else invitations.renew(invitation=first, by=cast.installer)
     # Of one that was accepted there was nothing left to replace.
     assert (again.pk, again.renewed) == (first.pk, state != "accepted")
     again = Invitation.objects.get()
@@ -469,7 +474,7 @@ def test_who_was_invited_before_is_invited_in_the_same_row(
 def test_a_renewal_keeps_what_was_offered_and_is_now_of_who_sent_it(cast: Cast) -> None:
     end = in_days(9)
     made = invite(cast.site, cast.installer, cast.contractor, CONFIGURE, message="Hi", access_ends_at=end)
-    again = services.renew(invitation=made, by=cast.colleague)
+    again = invitations.renew(invitation=made, by=cast.colleague)
     assert (again.level, again.message, again.access_ends_at) == (CONFIGURE, "Hi", end)
     assert again.invited_by == cast.colleague
 
@@ -478,11 +483,11 @@ def test_a_renewal_is_refused_once_there_is_access(cast: Cast) -> None:
     made = invite(cast.site, cast.installer, cast.contractor)
     accept(made, cast.contractor)
     with refused("contractor@test.example already has access"):
-        services.renew(invitation=made, by=cast.installer)
+        invitations.renew(invitation=made, by=cast.installer)
     to_all = to_operators(cast)
     accept(to_all, cast.operator)
     with refused("Nordlys already has access"):
-        services.renew(invitation=to_all, by=cast.installer)
+        invitations.renew(invitation=to_all, by=cast.installer)
 
 
 def test_a_renewal_is_refused_once_the_access_offered_would_have_ended(cast: Cast) -> None:
@@ -491,21 +496,21 @@ def test_a_renewal_is_refused_once_the_access_offered_would_have_ended(cast: Cas
         invited_at=in_days(-2), access_ends_at=in_days(0), expires_at=in_days(0)
     )
     with refused("would have ended by now"):
-        services.renew(invitation=made, by=cast.installer)
+        invitations.renew(invitation=made, by=cast.installer)
 
 
 def test_a_code_is_not_renewed(cast: Cast) -> None:
     """A code gets a new row each time, because its uses are history (0004)."""
-    made, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    made, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
     with refused("no longer have the right"):
-        services.renew(invitation=made, by=cast.installer)
+        invitations.renew(invitation=made, by=cast.installer)
 
 
 def test_a_renewal_by_somebody_who_may_not_share_is_refused(cast: Cast) -> None:
     made = invite(cast.site, cast.installer, cast.contractor)
     for by in (cast.stranger, cast.contractor, cast.support):
         with refused("no longer have the right"):
-            services.renew(invitation=made, by=by)
+            invitations.renew(invitation=made, by=by)
 
 
 # --- Throttles --------------------------------------------------------------------------------
@@ -515,15 +520,15 @@ def test_one_recipient_is_not_flooded(cast: Cast) -> None:
     """Five a day by one sharer, resending included; nobody else is slowed down."""
     made = invite(cast.site, cast.installer, cast.contractor)
     for _ in range(4):
-        made = services.renew(invitation=made, by=cast.installer)
+        made = invitations.renew(invitation=made, by=cast.installer)
     with refused("several times today"):
-        services.renew(invitation=made, by=cast.installer)
+        invitations.renew(invitation=made, by=cast.installer)
     with refused("several times today"):
         invite(cast.site, cast.installer, cast.contractor)
     invite(cast.site, cast.installer, cast.operator)
-    services.renew(invitation=made, by=cast.colleague)
+    invitations.renew(invitation=made, by=cast.colleague)
     Throttle.objects.update(ends_at=in_days(0))
-    services.renew(invitation=made, by=cast.installer)
+    invitations.renew(invitation=made, by=cast.installer)
 
 
 def test_only_what_is_sent_counts(cast: Cast) -> None:
@@ -557,9 +562,9 @@ def test_an_installer_shares_ten_sites_with_one_partner_on_one_day(cast: Cast) -
 
 def test_one_live_code_per_location(cast: Cast) -> None:
     """While it lives, sharing by code shows that code (guide, product rule 4)."""
-    first, created = handing_out.create_code(location=cast.site, by=cast.installer, level=MANAGE)
+    first, created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=MANAGE)
     assert created
-    same, created = handing_out.create_code(
+    same, created = invitations_codes.create_code(
         location=cast.site, by=cast.colleague, level=VIEW, works_once=True
     )
     assert (same, created) == (first, False)
@@ -571,64 +576,66 @@ def test_one_live_code_per_location(cast: Cast) -> None:
 
 def test_the_next_code_comes_when_the_last_has_ended(cast: Cast) -> None:
     """After seven days, when withdrawn, or when one that works once was used."""
-    first, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    first, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
     run_out(first)
     assert Invitation.objects.live_code_of(cast.site) is None
-    second, created = handing_out.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    second, created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
     assert created
     first.refresh_from_db()
     assert first.state == "expired"
     assert verbs(cast.site).count(Verb.INVITATION_EXPIRED) == 1
-    services.withdraw(invitation=second, by=cast.colleague)
-    third, created = handing_out.create_code(
+    invitations.withdraw(invitation=second, by=cast.colleague)
+    third, created = invitations_codes.create_code(
         location=cast.site, by=cast.installer, level=VIEW, works_once=True
     )
     assert created
     accept(third, cast.contractor)
-    fourth, created = handing_out.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    fourth, created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
     assert created
     assert len({first.code, second.code, third.code, fourth.code}) == 4
     assert mails() == [("accepted", "installer@test.example")]
 
 
 def test_showing_a_code_is_on_the_record(cast: Cast) -> None:
-    made, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=VIEW)
-    assert handing_out.show_code(invitation=made, by=cast.colleague) == codes.grouped(made.code)
+    made, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    assert invitations_codes.show_code(invitation=made, by=cast.colleague) == codes.grouped(made.code)
     entry = Activity.objects.latest("pk")
     assert (entry.verb, entry.actor_id) == (Verb.CODE_SHOWN, cast.colleague.pk)
 
 
 def test_a_code_is_shown_to_nobody_who_may_not_share(cast: Cast) -> None:
-    made, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    made, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
     share(cast.site, cast.installer, cast.contractor, CONFIGURE)
     for by in (cast.stranger, cast.contractor, cast.support):
         with refused("no longer have the right"):
-            handing_out.show_code(invitation=made, by=by)
+            invitations_codes.show_code(invitation=made, by=by)
 
 
 def test_the_code_of_an_invitation_is_shown_to_those_who_answer_for_it(cast: Cast) -> None:
     """No mail server, or mail bounced: the sharer copies the link (product rule 4)."""
     made = invite(cast.site, cast.installer, cast.contractor)
     share(cast.site, cast.installer, cast.operator)
-    assert handing_out.show_code(invitation=made, by=cast.installer) == codes.grouped(made.code)
+    assert invitations_codes.show_code(invitation=made, by=cast.installer) == codes.grouped(made.code)
     for by in (cast.operator, cast.stranger, cast.contractor):
         with refused("no longer have the right"):
-            handing_out.show_code(invitation=made, by=by)
+            invitations_codes.show_code(invitation=made, by=by)
 
 
 @pytest.mark.parametrize("ended", ["withdrawn", "run out", "expired", "used"])
 def test_a_code_that_has_ended_is_not_shown(cast: Cast, ended: str) -> None:
-    made, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=VIEW, works_once=True)
+    made, _ = invitations_codes.create_code(
+        location=cast.site, by=cast.installer, level=VIEW, works_once=True
+    )
     if ended == "withdrawn":
-        services.withdraw(invitation=made, by=cast.installer)
+        invitations.withdraw(invitation=made, by=cast.installer)
     elif ended == "used":
         accept(made, cast.contractor)
     else:
         run_out(made)
         if ended == "expired":
-            settling.settle_expired_invitations()
+            withdrawing.settle_expired_invitations()
     with refused("has ended"):
-        handing_out.show_code(invitation=made, by=cast.installer)
+        invitations_codes.show_code(invitation=made, by=cast.installer)
 
 
 # --- Withdrawing ------------------------------------------------------------------------------
@@ -636,11 +643,11 @@ def test_a_code_that_has_ended_is_not_shown(cast: Cast, ended: str) -> None:
 
 def test_what_is_withdrawn_is_dead_at_once_and_a_second_time_changes_nothing(cast: Cast) -> None:
     made = invite(cast.site, cast.installer, cast.contractor)
-    assert services.withdraw(invitation=made, by=cast.installer)
+    assert invitations.withdraw(invitation=made, by=cast.installer)
     made.refresh_from_db()
     assert (made.state, made.settled_by) == ("withdrawn", cast.installer)
     before = state_of_everything()
-    assert not services.withdraw(invitation=made, by=cast.installer)
+    assert not invitations.withdraw(invitation=made, by=cast.installer)
     assert state_of_everything() == before
 
 
@@ -649,13 +656,13 @@ def test_what_was_accepted_is_not_withdrawn(cast: Cast) -> None:
     made = invite(cast.site, cast.installer, cast.contractor)
     accept(made, cast.contractor)
     with refused("contractor@test.example has accepted meanwhile"):
-        services.withdraw(invitation=made, by=cast.installer)
+        invitations.withdraw(invitation=made, by=cast.installer)
 
 
 def test_what_was_declined_cannot_be_withdrawn_and_needs_not(cast: Cast) -> None:
     made = invite(cast.site, cast.installer, cast.contractor)
-    acceptance.decline(invitation=made, by=cast.contractor, nonce=made.nonce)
-    assert not services.withdraw(invitation=made, by=cast.installer)
+    accepting.decline(invitation=made, by=cast.contractor, nonce=made.nonce)
+    assert not invitations.withdraw(invitation=made, by=cast.installer)
     made.refresh_from_db()
     assert made.state == "declined"
 
@@ -663,19 +670,19 @@ def test_what_was_declined_cannot_be_withdrawn_and_needs_not(cast: Cast) -> None
 def test_what_expired_can_be_taken_off_the_tab(cast: Cast) -> None:
     made = invite(cast.site, cast.installer, cast.contractor)
     run_out(made)
-    settling.settle_expired_invitations()
+    withdrawing.settle_expired_invitations()
     assert made in Invitation.objects.on_tab(cast.site)
-    assert services.withdraw(invitation=made, by=cast.installer)
+    assert invitations.withdraw(invitation=made, by=cast.installer)
     assert made not in Invitation.objects.on_tab(cast.site)
 
 
 def test_a_leaked_code_is_stopped_by_whoever_has_manage(cast: Cast) -> None:
     share(cast.site, cast.installer, cast.operator)
     share(cast.site, cast.installer, cast.contractor, CONFIGURE)
-    made, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    made, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
     with refused("no longer have the right"):
-        services.withdraw(invitation=made, by=cast.contractor)
-    assert services.withdraw(invitation=made, by=cast.operator)
+        invitations.withdraw(invitation=made, by=cast.contractor)
+    assert invitations.withdraw(invitation=made, by=cast.operator)
 
 
 # --- Taking access away -----------------------------------------------------------------------
@@ -718,7 +725,7 @@ def test_what_was_given_on_is_kept_when_asked(cast: Cast) -> None:
 
 def test_a_giver_who_can_share_by_another_way_leaves_what_they_gave(cast: Cast) -> None:
     first, second, third = chain(cast)
-    code, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=MANAGE)
+    code, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=MANAGE)
     # A code is of no use to who has as much already, so it was a lesser way that grew.
     Access.objects.filter(pk=first.pk).update(level=VIEW)
     other = accept(code, cast.contractor)
@@ -768,7 +775,7 @@ def test_who_loses_the_right_to_share_loses_their_open_invitations(cast: Cast) -
     of_contractor = invite(cast.site, cast.contractor, cast.stranger)
     of_operator = to_operators(cast, cast.operator)
     of_installer = invite(cast.site, cast.installer, cast.support)
-    code, _ = handing_out.create_code(location=cast.site, by=cast.contractor, level=VIEW)
+    code, _ = invitations_codes.create_code(location=cast.site, by=cast.contractor, level=VIEW)
     removal.remove_access(access=ways[0], by=cast.installer)
     states = {each.pk: each.state for each in Invitation.objects.all()}
     for gone in (of_contractor, of_operator, code):

@@ -33,7 +33,10 @@ from organisations import services as organisations
 from portal import limits
 from portal.errors import Refusal
 from portal.models import Activity
-from sharing import acceptance, handing_out, removal, services, settling, taking_over, terms, transfer
+from sharing import removal, taking_over, terms, transfer
+from sharing.invitations import accepting, withdrawing
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
 from tests.cast import ADMINISTRATOR, MEMBER, make_location, make_person
@@ -91,10 +94,10 @@ class Stage:
         """An invitation that was accepted, and its access."""
         about: dict[str, Any] = {"location": self.site, "by": self.users[by], "level": level}
         if to in self.rows:
-            sent = services.share_with_organisation(key=self.rows[to].key, network="n", **about)
+            sent = invitations.share_with_organisation(key=self.rows[to].key, network="n", **about)
         else:
-            sent = services.share_with_person(email=self.users[to].email, **about)
-        accepted = acceptance.accept(invitation=sent, by=self.users[TAKES[to]], nonce=sent.nonce)
+            sent = invitations.share_with_person(email=self.users[to].email, **about)
+        accepted = accepting.accept(invitation=sent, by=self.users[TAKES[to]], nonce=sent.nonce)
         return sent.pk, accepted.access_id
 
 
@@ -196,8 +199,8 @@ class Shares(RuleBasedStateMachine):
 
         def act() -> Invitation:
             if kind == "person":
-                return services.share_with_person(email=self.users[to].email, **about)
-            return services.share_with_organisation(key=self.rows[to].key, network="n", **about)
+                return invitations.share_with_person(email=self.users[to].email, **about)
+            return invitations.share_with_organisation(key=self.rows[to].key, network="n", **about)
 
         sent = self.expect(may(to), act)
         if sent:
@@ -211,7 +214,7 @@ class Shares(RuleBasedStateMachine):
         ends = ends if ends == NEVER else ends + world.now
         made = self.expect(
             world.may_share(by),
-            lambda: handing_out.create_code(
+            lambda: invitations_codes.create_code(
                 location=self.site,
                 by=self.users[by],
                 level=level,
@@ -257,7 +260,7 @@ class Shares(RuleBasedStateMachine):
             if offer.kind == "owner":
                 return taking_over.accept(transfer=row, by=self.users[by], nonce=row.nonce)
             organisation = self.rows.get(party)
-            return acceptance.accept(
+            return accepting.accept(
                 invitation=row, by=self.users[by], nonce=row.nonce, organisation=organisation
             ).access
 
@@ -279,7 +282,7 @@ class Shares(RuleBasedStateMachine):
         assert offer
         by = self.somebody(data, [offer.to] if offer.to in PEOPLE else [])
         addressed = self.runs(by, offer.to) if offer.to in self.rows else by == offer.to
-        verb = taking_over.TRANSFERS.decline if offer.kind == "owner" else acceptance.SHARES.decline
+        verb = taking_over.TRANSFERS.decline if offer.kind == "owner" else accepting.SHARES.decline
         row, allowed = self.row(offer), addressed and world.open(offer)
         self.expect(allowed, lambda: verb(invitation=row, by=self.users[by], nonce=row.nonce))
         if allowed:
@@ -297,7 +300,7 @@ class Shares(RuleBasedStateMachine):
         def act() -> bool:
             if offer.kind == "owner":
                 return transfer.withdraw(transfer=row, by=self.users[by])
-            return services.withdraw(invitation=row, by=self.users[by])
+            return invitations.withdraw(invitation=row, by=self.users[by])
 
         withdrawn = self.expect(may(by) and offer.state != "accepted", act)
         if withdrawn is not None:
@@ -321,7 +324,7 @@ class Shares(RuleBasedStateMachine):
             return
         by = self.somebody(data, self.those(lambda who: world.may_renew(who, offer)))
         if self.expect(
-            world.may_resend(by, offer), lambda: services.renew(invitation=row, by=self.users[by])
+            world.may_resend(by, offer), lambda: invitations.renew(invitation=row, by=self.users[by])
         ):
             world.send(by, offer.kind, offer.to, offer.level, offer.ends)
 
@@ -446,7 +449,7 @@ class Shares(RuleBasedStateMachine):
         self.world.now += days * DAY + 1
         self.look_at_the_record()
         if works:
-            settling.settle_expired_invitations()
+            withdrawing.settle_expired_invitations()
             transfer.settle_expired()
             locations.settle_ended_access()
             self.world.settle()

@@ -19,7 +19,8 @@ from portal.accounts.deletion import close_account, obstacles
 from portal.invitations.answering import Holder, Situation
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
-from sharing import handing_out, kinds, removal, taking_over, transfer
+from sharing import kinds, removal, taking_over, transfer
+from sharing.invitations import codes as invitations_codes
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
 from sharing.tab import tab_of
@@ -172,7 +173,7 @@ def test_an_archived_location_is_not_handed_over(cast: Cast) -> None:
 
 def test_the_first_owner(cast: Cast) -> None:
     """In one step; the installing organisation stays, until the Owner ends it."""
-    handing_out.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
+    invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
     found = start(cast, cast.customer.email)
     access = accept(found, cast.customer)
     assert live(cast.site) == {FIRM, ("Customer", "owner", 3)}
@@ -205,7 +206,7 @@ def test_from_one_owner_to_the_next(cast: Cast) -> None:
     share(cast.site, cast.installer, cast.contractor, Level.CONFIGURE)
     offered = invite(cast.site, cast.customer, cast.stranger)
     by_firm = invite(cast.site, cast.installer, cast.operator2)
-    code, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
+    code, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
     found = start(cast, cast.contractor.email, cast.customer)
     accept(found, cast.contractor)
     assert live(cast.site) == {FIRM, ("Contractor", "owner", 3), ("Operator", "email", 1)}
@@ -415,7 +416,7 @@ def test_both_sides_read_what_changes_for_whom(cast: Cast) -> None:
         firm_keeps,
         OTHERS,
     ]
-    handing_out.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
+    invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
     organisations.add_member(
         organisation=cast.firm, user=cast.customer, role=Membership.Role.MEMBER, by=cast.installer
     )

@@ -11,7 +11,8 @@ from portal.errors import Refusal
 from portal.invitations.answering import Situation
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
-from sharing import handing_out, removal, taking_over, transfer
+from sharing import removal, taking_over, transfer
+from sharing.invitations import codes as invitations_codes
 from sharing.models import Transfer
 from tests.cast import Cast, make_cast, make_location, make_owner
 from tests.domain.replay import as_it_is, record_of, replay
@@ -161,7 +162,7 @@ def test_accepted_while_the_earlier_owner_makes_a_code(people: Cast) -> None:
         found = started(location, people.customer, people.contractor)
 
         def makes_a_code(location: Location = location) -> object:
-            return handing_out.create_code(location=location, by=people.customer, level=Level.MANAGE)
+            return invitations_codes.create_code(location=location, by=people.customer, level=Level.MANAGE)
 
         won, _lost = split(at_once(accepts(found, people.contractor), makes_a_code))
         assert won

@@ -24,7 +24,10 @@ from locations.services import archive_location, change_location, give_access, r
 from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation
 from portal.models import Throttle, User
-from sharing import acceptance, handing_out, removal, services
+from sharing import removal
+from sharing.invitations import accepting
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from tests.cast import MEMBER, Cast, accept, invite, make_location, make_owner, make_person, share
 from tests.domain.tools import examples, in_days, matching, projected, projection, undone
 
@@ -75,10 +78,10 @@ def world(cast: Cast) -> Cast:
     archive_location(location=archived, by=by)
 
     invite(site("invited"), by, cast.contractor)
-    services.withdraw(invitation=invite(site("withdrawn"), by, cast.contractor), by=by)
+    invitations.withdraw(invitation=invite(site("withdrawn"), by, cast.contractor), by=by)
     declined = invite(site("declined"), by, cast.contractor)
-    acceptance.decline(invitation=declined, by=cast.contractor, nonce=declined.nonce)
-    handing_out.create_code(location=site("live code"), by=by, level=MANAGE)
+    accepting.decline(invitation=declined, by=cast.contractor, nonce=declined.nonce)
+    invitations_codes.create_code(location=site("live code"), by=by, level=MANAGE)
     site("the firm's alone")
     share(site("another's"), by, cast.customer)
 
@@ -323,7 +326,7 @@ def test_locations_of_one_name_are_each_listed_once(cast: Cast, size: int) -> No
 
 def test_what_is_seen_in_two_ways_is_listed_once(cast: Cast) -> None:
     share(cast.site, cast.installer, cast.contractor, CONFIGURE)
-    accept_code, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    accept_code, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
     accept(accept_code, cast.operator, cast.operators)
     add_member(organisation=cast.operators, user=cast.contractor, role=MEMBER, by=cast.operator)
     assert Location.objects.visible_page(cast.contractor).locations == [cast.site]

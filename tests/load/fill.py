@@ -19,7 +19,8 @@ from locations.models import ChargePoint, Circuit, Location  # noqa: E402
 from organisations.models import Membership  # noqa: E402
 from organisations.services import add_member, create_organisation  # noqa: E402
 from portal.models import OutgoingEmail, Throttle, User  # noqa: E402
-from sharing import requests, services, transfer  # noqa: E402
+from sharing import requests, transfer  # noqa: E402
+from sharing.invitations import services as invitations  # noqa: E402
 from tests.cast import ADMINISTRATOR, MEMBER, make_location, make_owner, make_person, share  # noqa: E402
 
 LOCATIONS = 120
@@ -62,7 +63,7 @@ def _location(by: User, firm: object, number: int) -> Location:
 
 
 def _offer(site: Location, by: User, to: User) -> tuple[str, str]:
-    offer = services.share_with_person(location=site, by=by, email=to.email, level=Level.VIEW)
+    offer = invitations.share_with_person(location=site, by=by, email=to.email, level=Level.VIEW)
     Throttle.objects.all().delete()
     return reverse("sharing:invitation", args=[offer.uuid]), offer.nonce
 
@@ -75,7 +76,7 @@ def _share_much(site: Location, by: User, firm: object) -> None:
         Throttle.objects.all().delete()
     for number in range(10):
         email = f"w{number}@load.example"
-        sent = services.share_with_person(location=site, by=by, email=email, level=Level.VIEW)
+        sent = invitations.share_with_person(location=site, by=by, email=email, level=Level.VIEW)
         colleague = make_person(f"c{number}@load.example", f"Colleague {number}")
         add_member(organisation=firm, user=colleague, role=MEMBER, by=by)
         Throttle.objects.all().delete()

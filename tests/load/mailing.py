@@ -22,7 +22,7 @@ from locations.models import Location  # noqa: E402
 from portal import celery, tasks  # noqa: E402
 from portal.mail import outbox  # noqa: E402
 from portal.models import OutgoingEmail, Throttle, User  # noqa: E402
-from sharing import services  # noqa: E402
+from sharing.invitations import services as invitations  # noqa: E402
 from tests.load.measuring import middle  # noqa: E402
 from tests.load.report import table  # noqa: E402
 
@@ -57,7 +57,7 @@ def one_worker(by: User, site: Location) -> list[str]:
     """A row of the table: invitations to as many people."""
     for number in range(INVITATIONS):
         email = f"m{number}@load.example"
-        services.share_with_person(location=site, by=by, email=email, level=Level.VIEW)
+        invitations.share_with_person(location=site, by=by, email=email, level=Level.VIEW)
         Throttle.objects.all().delete()
     with sink() as seen:
         seconds, used = send_all()
@@ -69,7 +69,7 @@ def a_thousand(by: User, site: Location, key: str) -> tuple[list[str], str]:
     """One share to an organisation with a thousand Administrators: the request, and until all is out."""
     began = time.monotonic()
     with CaptureQueriesContext(connection) as queries:
-        services.share_with_organisation(location=site, by=by, key=key, network="load", level=Level.VIEW)
+        invitations.share_with_organisation(location=site, by=by, key=key, network="load", level=Level.VIEW)
     took = (time.monotonic() - began) * 1000
     letters = OutgoingEmail.objects.due().count()
     with sink() as seen:

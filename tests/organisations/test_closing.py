@@ -19,8 +19,9 @@ from organisations import closing, joining, services
 from organisations.models import Organisation
 from portal.models import Activity, User
 from portal.verbs import Verb
-from sharing import handing_out, removal
-from sharing import services as sharing
+from sharing import removal
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from sharing.permissions import Viewer
 from tests.cast import (
@@ -209,7 +210,7 @@ def test_what_its_people_had_open_there_is_withdrawn(cast: Cast) -> None:
     )
     theirs = invite(cast.site, cast.colleague, cast.customer)
     mine = invite(cast.site, cast.installer, cast.contractor)
-    code, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    code, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
     elsewhere = invite(make_location(cast.colleague, None, "Own"), cast.colleague, cast.customer)
     handover.hand_over(organisation=cast.firm, to=cast.operators, by=cast.installer)
     states = {row.pk: row.state for row in Invitation.objects.all()}
@@ -227,7 +228,7 @@ def test_what_its_people_had_open_there_is_withdrawn(cast: Cast) -> None:
 def test_everything_ends_with_it(shared: Cast) -> None:
     cast = shared
     joining.ask_to_join(organisation=cast.firm, by=cast.stranger, sentence="")
-    sharing.share_with_organisation(
+    invitations.share_with_organisation(
         location=cast.bait, by=cast.stranger, key=cast.firm.key, network="n", level=MANAGE
     )
     given = make_location(cast.operator, cast.operators, "Given")
@@ -284,7 +285,7 @@ def test_an_owner_needs_nobody_beside_them(cast: Cast) -> None:
 
 def test_a_code_its_people_know_ends(shared: Cast) -> None:
     """Who is put out cannot come back by it."""
-    code, _ = handing_out.create_code(location=shared.site, by=shared.contractor, level=VIEW)
+    code, _ = invitations_codes.create_code(location=shared.site, by=shared.contractor, level=VIEW)
     close(shared)
     code.refresh_from_db()
     assert code.state == "withdrawn"
@@ -303,7 +304,7 @@ def test_nothing_begins_there_any_more(shared: Cast) -> None:
     cast = shared
     asked = joining.ask_to_join(organisation=cast.firm, by=cast.stranger, sentence="")
     place = membership(cast.colleague, cast.firm)
-    sent = sharing.share_with_organisation(
+    sent = invitations.share_with_organisation(
         location=cast.bait, by=cast.stranger, key=cast.firm.key, network="n", level=VIEW
     )
     forget_throttles()
@@ -318,7 +319,7 @@ def test_nothing_begins_there_any_more(shared: Cast) -> None:
         lambda: joining.ask_to_join(organisation=cast.firm, by=cast.customer, sentence=""),
         lambda: joining.approve(request=asked, by=cast.installer, role=MEMBER),
         lambda: make_location(cast.installer, cast.firm, "New"),
-        lambda: sharing.renew(invitation=sent, by=cast.stranger),
+        lambda: invitations.renew(invitation=sent, by=cast.stranger),
         lambda: handover.hand_over(organisation=cast.firm, to=cast.installer, by=cast.installer),
     ):
         with refused(gone):
@@ -424,7 +425,7 @@ def test_another_organisation_can_be_chosen(cast: Cast) -> None:
 
 def test_accepting_for_it_is_over(shared: Cast) -> None:
     """An invitation that was looked at before is nobody's to accept."""
-    sent = sharing.share_with_organisation(
+    sent = invitations.share_with_organisation(
         location=shared.bait, by=shared.stranger, key=shared.firm.key, network="n", level=VIEW
     )
     close(shared)

@@ -13,7 +13,7 @@ from organisations.closing import close_organisation
 from organisations.models import Organisation
 from portal.errors import Refusal
 from sharing import removal
-from sharing import services as sharing
+from sharing.invitations import services as invitations
 from sharing.permissions import Viewer
 from tests.cast import MEMBER, Cast, accept, make_cast, make_location, make_person, share
 from tests.organisations.test_races import ROUNDS, fresh, kinds
@@ -67,7 +67,7 @@ def test_against_a_share_to_it_by_key(crew: Cast) -> None:
         made = emptied(crew, number)
         outcomes = at_once(
             lambda made=made: close(made, crew),
-            lambda made=made: sharing.share_with_organisation(
+            lambda made=made: invitations.share_with_organisation(
                 location=crew.site, by=crew.installer, key=made.key, network="n", level=1
             ),
         )
@@ -129,7 +129,7 @@ def test_two_that_manage_one_location_are_deleted_at_once(crew: Cast) -> None:
         made = fresh(crew, number)
         heir = make_person(f"heir{number}@test.example")
         other = services.create_organisation(name=f"Other {number}", by=heir)
-        invitation = sharing.share_with_organisation(
+        invitation = invitations.share_with_organisation(
             location=site_of(made), by=crew.operator, key=other.key, network="n", level=3
         )
         accept(invitation, heir)

@@ -29,8 +29,8 @@ from organisations import closing, inviting, joining, services
 from organisations.models import JoinRequest, MemberInvitation, Organisation
 from portal.errors import Refusal
 from portal.models import User
-from sharing import acceptance
-from sharing import services as sharing
+from sharing.invitations import accepting
+from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from tests.cast import ADMINISTRATOR, MEMBER, make_location, make_person
 from tests.domain.tools import lives, undone
@@ -297,7 +297,7 @@ class People(RuleBasedStateMachine):
         by_old = bool(one.old_keys) and old == 0
         sent = self.expect(
             not by_old and one.holds.get(site, 0) < level and self.may_share(by, site),
-            lambda: sharing.share_with_organisation(
+            lambda: invitations.share_with_organisation(
                 location=self.sites[site],
                 by=self.users[by],
                 key=one.old_keys[-1] if by_old else one.row.key,
@@ -320,7 +320,7 @@ class People(RuleBasedStateMachine):
         allowed = one.administered_by(by) and had < offer.level
         self.expect(
             allowed,
-            lambda: acceptance.accept(invitation=invitation, by=self.users[by], nonce=invitation.nonce),
+            lambda: accepting.accept(invitation=invitation, by=self.users[by], nonce=invitation.nonce),
         )
         if allowed:
             one.holds[offer.site] = offer.level

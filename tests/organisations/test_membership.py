@@ -22,8 +22,9 @@ from portal.invitations.answering import Holder, Situation
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
-from sharing import acceptance, handing_out, settling
-from sharing import services as sharing
+from sharing.invitations import accepting, withdrawing
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.kinds import situation_of
 from sharing.models import Invitation
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, make_location, share
@@ -167,8 +168,10 @@ def worked(cast: Cast) -> dict[str, Location]:
     )
     share(cast.site, cast.installer, one)
     for name, location in made.items():
-        sharing.share_with_person(location=location, by=one, email=f"guest{len(name)}@x.example", level=VIEW)
-        handing_out.create_code(location=location, by=one, level=VIEW)
+        invitations.share_with_person(
+            location=location, by=one, email=f"guest{len(name)}@x.example", level=VIEW
+        )
+        invitations_codes.create_code(location=location, by=one, level=VIEW)
     archive_location(location=made["archived"], by=by)
     invite(made["through"], by, cast.customer)
     assert seen(one) == set(made.values())
@@ -222,7 +225,7 @@ def test_open_invitations_of_who_goes_are_withdrawn_where_they_may_no_longer_sha
             assert situation_of(invitation, holder) is expected, name
         if kind == "code" and withdrawn:
             with refused("withdrawn"):
-                acceptance.accept(invitation=invitation, by=cast.contractor, nonce=invitation.nonce)
+                accepting.accept(invitation=invitation, by=cast.contractor, nonce=invitation.nonce)
     others = Invitation.objects.get(email="customer@test.example")
     assert others.state == "pending"
     assert accept(others, cast.customer).location == worked["through"]
@@ -393,7 +396,7 @@ def test_nobody_but_an_administrator_changes_roles(cast: Cast, who: str) -> None
 
 
 def test_a_demoted_administrator_can_no_longer_accept_for_the_organisation(cast: Cast) -> None:
-    made = sharing.share_with_organisation(
+    made = invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=cast.operators.key, network="n", level=VIEW
     )
     services.change_role(membership=membership(cast.operator2, cast.operators), by=cast.operator, role=MEMBER)
@@ -407,7 +410,7 @@ def test_a_demoted_administrator_can_no_longer_accept_for_the_organisation(cast:
 
 
 def share_by_key(cast: Cast, key: str) -> Invitation:
-    return sharing.share_with_organisation(
+    return invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=key, network="n", level=VIEW
     )
 
@@ -543,7 +546,7 @@ def test_what_changes_between_look_up_and_lock_is_seen(
     cast: Cast, meanwhile: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old key stops at once: lock, check again, then change (anchors.md, habit 4)."""
-    throttle = sharing.throttle_sender
+    throttle = invitations.throttle_sender
 
     def let_others_in(*args: Any, **about: Any) -> None:
         throttle(*args, **about)
@@ -552,7 +555,7 @@ def test_what_changes_between_look_up_and_lock_is_seen(
         else:
             services.change_organisation(organisation=cast.operators, by=cast.operator, accepts_shares=False)
 
-    monkeypatch.setattr(sharing, "throttle_sender", let_others_in)
+    monkeypatch.setattr(invitations, "throttle_sender", let_others_in)
     with pytest.raises(Refusal):
         share_by_key(cast, cast.operators.key)
 
@@ -563,14 +566,14 @@ def test_who_goes_locks_their_locations_in_one_order(cast: Cast, monkeypatch: py
     for site in (sites[2], sites[0], sites[3], sites[1]):
         invite(site, cast.operator2, cast.customer)
     locked: list[list[int]] = []
-    lock = settling.locations.lock_locations
+    lock = withdrawing.locations.lock_locations
 
     def watch(ids: Collection[int]) -> list[Location]:
         found = lock(ids)
         locked.append([location.pk for location in found])
         return found
 
-    monkeypatch.setattr(settling.locations, "lock_locations", watch)
+    monkeypatch.setattr(withdrawing.locations, "lock_locations", watch)
     leave(cast.operator2, cast.operators)
     assert locked == [[site.pk for site in sites]]
 
@@ -631,7 +634,7 @@ def test_who_hears_of_an_ending_can_stop_it(
     def fail(*args: Any) -> None:
         raise Refusal("no")
 
-    monkeypatch.setattr(settling, "withdraw_all", fail)
+    monkeypatch.setattr(withdrawing, "withdraw_all", fail)
     with refused("no"):
         VERBS[verb](cast)
     assert_sound()

@@ -21,7 +21,7 @@ from organisations.models import JoinRequest, Membership, Organisation
 from portal import codes
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import services as sharing
+from sharing.invitations import services as invitations
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, make_location, make_person, share
 from tests.domain.tools import undone
 from tests.organisations.tools import (
@@ -589,7 +589,7 @@ def ways(cast: Cast) -> Cast:
         forget_throttles()
         here = location.location
         if here.name != "Alone 3":
-            sharing.share_with_person(location=here, by=one, email="guest@x.example", level=VIEW)
+            invitations.share_with_person(location=here, by=one, email="guest@x.example", level=VIEW)
     make_location(cast.stranger, cast.elsewhere, "Alone 4")
     return cast
 

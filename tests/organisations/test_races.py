@@ -16,8 +16,9 @@ from portal.accounts.deletion import close_account
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
-from sharing import acceptance, handing_out
-from sharing import services as sharing
+from sharing.invitations import accepting
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, make_cast, make_location, make_person
 from tests.domain.tools import rounds_of
 from tests.organisations.tools import (
@@ -215,7 +216,7 @@ def test_replacing_the_key_against_a_share_by_the_old_one(crew: Cast) -> None:
         old = made.key
 
         def share(key: str = old) -> object:
-            return sharing.share_with_organisation(
+            return invitations.share_with_organisation(
                 location=crew.site, by=crew.installer, key=key, network="n", level=1
             )
 
@@ -335,9 +336,9 @@ def test_deleting_the_account_against_accepting(crew: Cast) -> None:
         one = make_person(f"one{number}@test.example", "one")
         made = fresh(crew, number)
         site = made.accesses.get().location
-        code, _ = handing_out.create_code(location=site, by=crew.operator, level=1)
+        code, _ = invitations_codes.create_code(location=site, by=crew.operator, level=1)
         outcomes = at_once(
-            lambda code=code, one=one: acceptance.accept(invitation=code, by=one, nonce=code.nonce),
+            lambda code=code, one=one: accepting.accept(invitation=code, by=one, nonce=code.nonce),
             lambda one=one: close_account(user=one),
         )
         assert set(kinds(outcomes)) <= {"done", "refused"}
@@ -356,7 +357,7 @@ def invited(crew: Cast, made: Organisation, role: Membership.Role = MEMBER) -> M
     return found
 
 
-def accepting(crew: Cast, found: MemberInvitation) -> Callable[[], object]:
+def acceptance(crew: Cast, found: MemberInvitation) -> Callable[[], object]:
     mine = MemberInvitation.objects.with_all().get(pk=found.pk)
     return lambda: joining_up.accept(invitation=mine, by=crew.contractor, nonce=found.nonce)
 
@@ -366,7 +367,7 @@ def test_accepting_an_invitation_three_times_at_once(crew: Cast) -> None:
     for number in range(ROUNDS):
         made = fresh(crew, number, (crew.operator2, "administrator"))
         found = invited(crew, made)
-        outcomes = at_once(*[accepting(crew, found) for _ in range(3)])
+        outcomes = at_once(*[acceptance(crew, found) for _ in range(3)])
         assert kinds(outcomes) == ["done", "refused", "refused"]
         assert roles(made)["contractor"] == "member"
         entries = Activity.objects.filter(organisation_id=made.pk)
@@ -392,7 +393,7 @@ def test_accepting_against_what_ends_the_invitation(crew: Cast, against: str) ->
             ),
             "removal": lambda place=place: services.end_membership(membership=place, by=crew.operator),
         }
-        outcomes = at_once(accepting(crew, found), ends[against])
+        outcomes = at_once(acceptance(crew, found), ends[against])
         found.refresh_from_db()
         entered = not isinstance(outcomes[0], Exception)
         assert entered or isinstance(outcomes[0], Refusal), outcomes[0]

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 
 from portal.lib.addresses import clean_address
 from portal.lib.validators import clean_message, plain_line
-from sharing.forms import InviteForm
+from sharing.invitations.forms import InviteForm
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ from portal import codes
 from portal.invitations.models import AbstractInvitation
 from portal.mail import outbox
 from portal.models import OutgoingEmail, User
-from sharing import bulk, handing_out, services, transfer
+from sharing import bulk, transfer
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.models import BulkJob, Invitation, Offer, Transfer
 from tests.cast import MEMBER, Cast, accept, invite, make_owner, make_person, share
 
@@ -127,7 +129,7 @@ def make_scene(cast: Cast) -> Scene:
     share(site, cast.installer, configurer, Level.CONFIGURE)
     share(site, cast.installer, cast.contractor, Level.MANAGE)
     make_owner(site, cast.customer, cast.installer)
-    to_operators = services.share_with_organisation(
+    to_operators = invitations.share_with_organisation(
         location=site, by=cast.installer, key=cast.operators.key, network="test", level=Level.MANAGE
     )
     accept(to_operators, cast.operator)
@@ -147,7 +149,7 @@ def make_scene(cast: Cast) -> Scene:
         foreign=Side(
             bait,
             share(bait, cast.stranger, bystander, Level.VIEW),
-            services.share_with_person(
+            invitations.share_with_person(
                 location=bait, by=cast.stranger, email="nobody@test.example", level=Level.VIEW
             ),
             make_code(bait, cast.stranger),
@@ -180,7 +182,7 @@ def make_scene(cast: Cast) -> Scene:
 
 def make_code(location: Location, by: User, level: Level = Level.VIEW, **terms: Any) -> Invitation:
     """The live code of the location."""
-    return handing_out.create_code(location=location, by=by, level=level, **terms)[0]
+    return invitations_codes.create_code(location=location, by=by, level=level, **terms)[0]
 
 
 def invite_member(
@@ -211,7 +213,7 @@ def make_expired(location: Location, by: User, email: str = "late@test.example")
     """An invitation whose time is over, not yet tidied."""
     from datetime import timedelta
 
-    invitation = services.share_with_person(location=location, by=by, email=email, level=Level.VIEW)
+    invitation = invitations.share_with_person(location=location, by=by, email=email, level=Level.VIEW)
     return run_out(invitation, timedelta(days=8))
 
 

@@ -15,7 +15,7 @@ from portal.activity import page as activity_page
 from portal.activity.record import record
 from portal.models import Activity, User
 from portal.verbs import VERBS_OF, Kind, Verb
-from sharing import handing_out
+from sharing.invitations import codes as invitations_codes
 from tests.cast import ADMINISTRATOR, Cast, invite, share
 from tests.organisations.tools import membership
 from tests.web.pages import Scene, main_of, signed_in, text_of
@@ -154,7 +154,7 @@ def share_from_nameless(scene: Scene) -> str:
 def test_the_file_holds_what_the_page_shows(scene: Scene) -> None:
     """Same entries in the same order, no code or key, nothing of another location."""
     cast, client = scene.cast, signed_in(scene.cast.installer)
-    handing_out.show_code(invitation=scene.own.code, by=cast.installer)
+    invitations_codes.show_code(invitation=scene.own.code, by=cast.installer)
     change_location(location=scene.own.location, by=cast.installer, main_fuse=35)
     url = reverse("locations:activity_csv", args=[scene.own.location.uuid])
     page = client.get(reverse("locations:activity", args=[scene.own.location.uuid]))

@@ -19,7 +19,9 @@ from portal import codes
 from portal.lib.humanize import last_day, until
 from portal.mail.outbox import _builders
 from portal.models import OutgoingEmail, Throttle, User
-from sharing import acceptance, removal, services, settling
+from sharing import removal
+from sharing.invitations import accepting, withdrawing
+from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from tests.cast import Cast, accept, invite, make_location, make_person, share
 from tests.domain.tools import in_days
@@ -231,7 +233,7 @@ def test_wrong_account(cast: Cast) -> None:
 
 
 def to_operators(cast: Cast, level: Level = Level.MANAGE) -> Invitation:
-    return services.share_with_organisation(
+    return invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=cast.operators.key, network="t", level=level
     )
 
@@ -310,7 +312,7 @@ def test_expired(cast: Cast) -> None:
 
 def test_withdrawn(cast: Cast) -> None:
     invitation = invite(cast.site, cast.installer, cast.contractor)
-    services.withdraw(invitation=invitation, by=cast.installer)
+    invitations.withdraw(invitation=invitation, by=cast.installer)
     client = signed_in(cast.contractor)
     assert "This invitation was withdrawn" in text_of(page_of(client, invitation))
     assert answer(client, invitation).status_code == 409
@@ -398,7 +400,7 @@ def test_a_renewed_invitation_is_looked_at_again_before_it_is_accepted(cast: Cas
     invitation = invite(cast.site, cast.installer, cast.contractor, Level.VIEW)
     old = invitation.nonce
     client = signed_in(cast.contractor)
-    services.renew(invitation=invitation, by=cast.installer)
+    invitations.renew(invitation=invitation, by=cast.installer)
     page = client.post(
         reverse("sharing:invitation", args=[invitation.uuid]), {"answer": "accept", "nonce": old}
     )
@@ -459,11 +461,11 @@ def ended(cast: Cast) -> dict[str, str]:
             if state in ("expired", "swept"):
                 run_out(invitation, timedelta(days=8))
                 if state == "swept":
-                    settling.settle_expired_invitations()
+                    withdrawing.settle_expired_invitations()
             elif state == "withdrawn":
-                services.withdraw(invitation=invitation, by=cast.installer)
+                invitations.withdraw(invitation=invitation, by=cast.installer)
             elif state == "declined":
-                acceptance.decline(invitation=invitation, by=cast.contractor, nonce=invitation.nonce)
+                accepting.decline(invitation=invitation, by=cast.contractor, nonce=invitation.nonce)
             else:
                 accept(invitation, cast.contractor)
             found[f"{kind} {state}"] = grouped(invitation)
@@ -519,7 +521,7 @@ def test_who_saw_it_live_is_told_what_became_of_it(cast: Cast) -> None:
     code = make_code(cast.site, cast.installer)
     client = signed_in(cast.contractor)
     open_code(client, grouped(code))
-    services.withdraw(invitation=code, by=cast.installer)
+    invitations.withdraw(invitation=code, by=cast.installer)
     assert "was withdrawn" in text_of(client.get(CHECK, follow=True))
     assert not Throttle.objects.filter(key__startswith="wrong").exists()
 
@@ -723,7 +725,7 @@ def confirm(client: Client, email: str) -> HttpResponse:
 def test_sign_up_on_the_way_keeps_the_invitation(cast: Cast, kind: str) -> None:
     """Link, account, confirmation, and back on the page of the invitation: nothing is typed twice."""
     if kind == "person":
-        invitation = services.share_with_person(
+        invitation = invitations.share_with_person(
             location=cast.site, by=cast.installer, email="nina@new.example", level=Level.MANAGE
         )
         link = link_in(letter(kind="invitation", address="nina@new.example"), "/add/")
@@ -758,7 +760,7 @@ def test_confirming_with_the_box_open_in_between_still_leads_back(cast: Cast) ->
 
 def test_confirmation_in_another_browser_loses_nothing(cast: Cast) -> None:
     """Signed in there, the invitation waits in the portal."""
-    invitation = services.share_with_person(
+    invitation = invitations.share_with_person(
         location=cast.site, by=cast.installer, email="nina@new.example", level=Level.MANAGE
     )
     here, there = browser(), browser()

@@ -16,7 +16,8 @@ from organisations.services import add_member, end_membership
 from portal.lib.humanize import last_day
 from portal.mail import outbox
 from portal.models import OutgoingEmail, Throttle, User
-from sharing import removal, services
+from sharing import removal
+from sharing.invitations import services as invitations
 from sharing.permissions import Viewer
 from sharing.tab import tab_of
 from tests.cast import MEMBER, Cast, accept, invite, make_person, share
@@ -65,7 +66,7 @@ def test_a_code_is_named_by_its_end_once_it_is_dead(cast: Cast) -> None:
     ending = grouped(code)[-4:]
     client = signed_in(cast.installer)
     assert ending not in row(client.get(tab(cast.site)), access)
-    services.withdraw(invitation=code, by=cast.installer)
+    invitations.withdraw(invitation=code, by=cast.installer)
     assert f"by code ending …{ending}" in row(client.get(tab(cast.site)), access)
     assert f"by code ending …{ending}" in text_of(look(cast.installer, access))
     mine = signed_in(cast.contractor)
@@ -300,21 +301,21 @@ def test_who_was_sent_an_invitation_is_told_that_it_was_withdrawn(cast: Cast) ->
     late = run_out(invite(cast.site, cast.installer, cast.operator), timedelta(days=8))
     OutgoingEmail.objects.filter(about__in=[made.uuid, late.uuid]).update(status="sent")
     for each in (made, made, unsent, late):
-        services.withdraw(invitation=each, by=cast.installer)
+        invitations.withdraw(invitation=each, by=cast.installer)
     told = OutgoingEmail.objects.get(kind="withdrawn")
     letter = outbox.render(told)
     assert told.address == "contractor@test.example" and letter is not None
     assert letter.subject == "The invitation to Havnevej 2 was withdrawn" and made.code not in letter.body
-    services.share_with_person(location=cast.site, by=cast.installer, email=told.address, level=VIEW)
+    invitations.share_with_person(location=cast.site, by=cast.installer, email=told.address, level=VIEW)
     assert outbox.render(told) is None
 
 
 def test_administrators_are_told_of_a_withdrawal_while_they_are_ones(cast: Cast) -> None:
-    made = services.share_with_organisation(
+    made = invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=cast.operators.key, network="test", level=VIEW
     )
     OutgoingEmail.objects.update(status="sent")
-    services.withdraw(invitation=made, by=cast.installer)
+    invitations.withdraw(invitation=made, by=cast.installer)
     rows = list(OutgoingEmail.objects.filter(kind="withdrawn"))
     assert {row.recipient for row in rows} == {
         each.user for each in cast.operators.memberships.administrators()
@@ -335,7 +336,7 @@ def test_two_hundred_parties(cast: Cast, django_assert_num_queries: Any) -> None
         person = make_person(f"party{number}@test.example", f"Party {number}")
         accept(code, person) if number % 2 else share(cast.site, cast.installer, person, VIEW)
         Throttle.objects.all().delete()
-    services.withdraw(invitation=code, by=cast.installer)
+    invitations.withdraw(invitation=code, by=cast.installer)
     client = signed_in(cast.installer)
     client.get(tab(cast.site))
     with django_assert_num_queries(10):

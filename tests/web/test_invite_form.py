@@ -14,7 +14,7 @@ from organisations.models import Membership
 from portal import codes
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
-from sharing import services
+from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from tests.cast import Cast, accept, make_owner, share
 from tests.domain.tools import in_days
@@ -103,7 +103,7 @@ def test_errors_of_an_address(cast: Cast, email: str, says: str) -> None:
 
 def test_nothing_is_told_of_another_organisations_people(cast: Cast) -> None:
     """An address that has access through its organisation, one with an account, one without: one answer."""
-    invitation = services.share_with_organisation(
+    invitation = invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=cast.operators.key, network="t", level=Level.MANAGE
     )
     accept(invitation, cast.operator)
@@ -202,7 +202,7 @@ def test_errors_of_a_key(cast: Cast, key: str, says: str) -> None:
 
 
 def by_key(cast: Cast, key: str, until: datetime | None = None) -> Invitation:
-    return services.share_with_organisation(
+    return invitations.share_with_organisation(
         location=cast.site,
         by=cast.installer,
         key=key,

@@ -15,7 +15,8 @@ from locations.services import archive_location
 from portal.lib.humanize import last_day
 from portal.models import Activity, OutgoingEmail
 from portal.verbs import Verb
-from sharing import kinds, removal, services, terms
+from sharing import kinds, removal, terms
+from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from tests.cast import Cast, accept, invite, make_owner, make_person, share
 from tests.web.pages import (
@@ -213,7 +214,7 @@ def test_why_an_e_mail_did_not_arrive_and_what_to_do(scene: Scene) -> None:
 
 def test_of_an_organisation_there_is_no_address_to_correct(cast: Cast) -> None:
     """One Administrator's e-mail came back: that is told, and the link can be passed on."""
-    waiting = services.share_with_organisation(
+    waiting = invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=cast.operators.key, network="n", level=Level.VIEW
     )
     lost = OutgoingEmail.objects.filter(about=waiting.uuid, address=cast.operator2.email)
@@ -348,7 +349,7 @@ def test_show_code_shows_it_and_is_on_the_record(cast: Cast) -> None:
     assert f"/add/{grouped(code)}/" in text_of(page)  # to be read, too, where nothing can copy it
     assert "exists already" not in text_of(page)  # it was asked for
     assert Activity.objects.filter(verb=Verb.CODE_SHOWN, actor_id=cast.installer.pk).count() == 1
-    services.withdraw(invitation=code, by=cast.installer)
+    invitations.withdraw(invitation=code, by=cast.installer)
     gone = do(signed_in(cast.installer), "show_code", cast.site, code)
     assert "has ended" in said(gone) and grouped(code) not in gone.content.decode()
 

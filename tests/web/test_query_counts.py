@@ -13,7 +13,8 @@ from organisations.services import add_member, create_organisation
 from portal.activity.record import record
 from portal.models import Throttle
 from portal.verbs import Verb
-from sharing import requests, services, transfer
+from sharing import requests, transfer
+from sharing.invitations import services as invitations
 from tests.cast import MEMBER, Cast, make_location, make_person, share
 from tests.web.pages import signed_in
 
@@ -56,7 +57,7 @@ def test_permissions_tab(cast: Cast, django_assert_num_queries: Counter, rows: i
         add_member(organisation=cast.firm, user=member, role=MEMBER, by=cast.installer)
         inviter = make_person(f"i{number}@test.example", f"I{number}")
         share(cast.site, cast.installer, inviter, Level.MANAGE)
-        services.share_with_person(
+        invitations.share_with_person(
             location=cast.site, by=inviter, email=f"w{number}@test.example", level=Level.VIEW
         )
         Throttle.objects.all().delete()
@@ -112,7 +113,7 @@ def test_add_page(cast: Cast, django_assert_num_queries: Counter, rows: int) -> 
         made = create_organisation(name=f"Firm {number}", by=cast.installer)
         invite_members(organisation=made, by=cast.installer, addresses=[cast.customer.email], role=MEMBER)
         location = make_location(cast.installer, cast.firm, f"Havnevej {number}")
-        services.share_with_person(
+        invitations.share_with_person(
             location=location, by=cast.installer, email=cast.customer.email, level=Level.VIEW
         )
         transfer.start(location=location, by=cast.installer, email=cast.customer.email)
@@ -135,7 +136,7 @@ def test_invitation_page(cast: Cast, django_assert_num_queries: Counter, organis
     """What somebody sees who was sent an invitation; more organisations cost no more."""
     for number in range(organisations):
         create_organisation(name=f"O{number}", by=cast.customer)
-    invitation = services.share_with_person(
+    invitation = invitations.share_with_person(
         location=cast.site, by=cast.installer, email=cast.customer.email, level=Level.VIEW
     )
     url = reverse("sharing:invitation", args=[invitation.uuid])
@@ -190,7 +191,7 @@ def test_invitations(cast: Cast, django_assert_num_queries: Counter, rows: int) 
         made = create_organisation(name=f"Firm {number}", by=cast.installer)
         invite_members(organisation=made, by=cast.installer, addresses=[cast.customer.email], role=MEMBER)
         location = make_location(cast.customer, None, f"Havnevej {number}")
-        sent = services.share_with_person(
+        sent = invitations.share_with_person(
             location=location, by=cast.customer, email="x@test.example", level=Level.VIEW
         )
         requests.ask_for_approval(invitation=sent, by=cast.stranger)

@@ -14,7 +14,8 @@ from locations.models import Access
 from locations.services import archive_location
 from organisations.inviting import invite as invite_members
 from portal.models import User
-from sharing import handing_out, requests, tasks, transfer
+from sharing import requests, tasks, transfer
+from sharing.invitations import codes as invitations_codes
 from sharing.models import AccessRequest
 from tests.cast import MEMBER, Cast, invite, make_location
 from tests.domain.tools import undone
@@ -76,7 +77,7 @@ def test_becoming_owner_is_looked_at_before_it_is_accepted(cast: Cast) -> None:
 def test_what_was_sent_is_renewed_and_withdrawn_there(cast: Cast) -> None:
     to_site, late = invite(cast.site, cast.installer, cast.operator), make_expired(cast.site, cast.installer)
     into = invite_member(cast.firm, cast.installer)
-    code, _ = handing_out.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
+    code, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
     client = signed_in(cast.installer)
     words = text_of(client.get(reverse(INVITATIONS)))
     for one in ("operator@test.example", "new-member@test.example", "Invitation code", "Send a new one"):

@@ -142,16 +142,17 @@ def test_looking_at_what_has_ended_changes_nothing(scene: Scene, state: str) -> 
     """The addressed person sees what became of it, as often as they like."""
     from datetime import timedelta
 
-    from sharing import acceptance, services
+    from sharing.invitations import accepting
+    from sharing.invitations import services as invitations
 
     invitation, invitee = scene.own.invitation, scene.people["invitee"]
     assert invitee is not None
     if state == "expired":
         run_out(invitation, timedelta(days=8))
     elif state == "withdrawn":
-        services.withdraw(invitation=invitation, by=scene.cast.installer)
+        invitations.withdraw(invitation=invitation, by=scene.cast.installer)
     else:
-        acceptance.decline(invitation=invitation, by=invitee, nonce=invitation.nonce)
+        accepting.decline(invitation=invitation, by=invitee, nonce=invitation.nonce)
     client = signed_in(invitee)
     assert fetch_twice(client, reverse("sharing:invitation", args=[invitation.uuid])) == []
     assert fetch_twice(client, reverse("sharing:open", args=[grouped(invitation)])) == []

@@ -14,9 +14,10 @@ from portal import codes
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import bulk, services, supporting
+from sharing import bulk, supporting
+from sharing.invitations import services as invitations
+from sharing.invitations.withdrawing import withdraw_pending
 from sharing.models import Invitation
-from sharing.settling import withdraw_pending
 from tests.cast import Cast, make_person, share
 from tests.web.pages import Scene, browser, changes, grouped, signed_in, text_of, wrong_codes
 from tests.web.test_access_table import ADMIN_MODELS, objects_of_admin
@@ -531,7 +532,7 @@ def test_support_sends_again_in_the_name_of_who_sent_it(scene: Scene) -> None:
 
 
 def test_support_sends_again_to_an_organisation(scene: Scene) -> None:
-    invitation = services.share_with_organisation(
+    invitation = invitations.share_with_organisation(
         location=scene.own.location,
         by=scene.cast.installer,
         key=scene.cast.elsewhere.key,
@@ -550,7 +551,7 @@ def test_what_the_rules_refuse_support_cannot_do_either(scene: Scene, cast: Cast
     accepted = Invitation.objects.get(location=site, email="viewer@test.example")
     withdrawn = scene.own.expired
     withdraw_pending(withdrawn, cast.installer)
-    late = services.share_with_person(
+    late = invitations.share_with_person(
         location=site, by=cast.contractor, email="late2@test.example", level=Level.VIEW
     )
     Invitation.objects.filter(pk=late.pk).update(invited_by=cast.stranger)

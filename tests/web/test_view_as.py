@@ -17,7 +17,8 @@ from organisations.services import add_member, create_organisation
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
-from sharing import looking, removal, services
+from sharing import looking, removal
+from sharing.invitations import services as invitations
 from sharing.looking_views import LASTS, MARKER
 from sharing.permissions import Viewer
 from sharing.still import stand_still
@@ -51,7 +52,7 @@ def below_the_banner(page: HttpResponse) -> str:
 
 def to_nordlys(cast: Cast, level: Level = VIEW) -> Access:
     """Shared with the operators' organisation, of which the installer is no member."""
-    invitation = services.share_with_organisation(
+    invitation = invitations.share_with_organisation(
         location=cast.site, by=cast.installer, key=cast.operators.key, network="n", level=level
     )
     return accept(invitation, cast.operator)

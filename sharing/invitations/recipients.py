@@ -1,7 +1,7 @@
 """Whether somebody can be invited: their address or key, and whether they have as much already.
 
 Each function raises Refusal with the sentence, beside the field that is the cause. Asked before anything is
-sent, and again under the locks (`sharing.services`).
+sent, and again under the locks (`sharing.invitations.services`).
 """
 
 from datetime import datetime

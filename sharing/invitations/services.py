@@ -1,9 +1,8 @@
-"""The sharer's verbs: invite, renew, correct an address, withdraw. Codes to pass on are made in
-`sharing.handing_out`.
+"""The sharer's verbs: invite, renew, correct an address, withdraw. Codes to pass on are made in `codes`.
 
 Each locks the location, asks `sharing.permissions` again under the lock, changes, and records, in one
-transaction. Who can be invited is asked of `sharing.recipients`. What a recipient does with an invitation
-stands in `sharing.acceptance`, taking access back in `sharing.removal`.
+transaction. Who can be invited is asked of `recipients`. What a recipient does with an invitation stands in
+`accepting`, taking access back in `sharing.removal`.
 """
 
 from collections.abc import Callable
@@ -20,18 +19,18 @@ from portal.errors import Refusal
 from portal.invitations.models import WITHDRAWN_MEANWHILE, throttle_recipient, throttle_sender
 from portal.models import User
 from portal.verbs import Verb
-from sharing import emails
-from sharing.models import Invitation
-from sharing.permissions import Viewer, access_to_share_by
-from sharing.recipients import (
+from sharing.invitations import emails
+from sharing.invitations.recipients import (
     check_organisation,
     known_address,
     refuse_if_person_has_access,
     refuse_if_they_have_access,
     refuse_own_address,
 )
+from sharing.invitations.withdrawing import withdraw_pending
+from sharing.models import Invitation
+from sharing.permissions import Viewer, access_to_share_by
 from sharing.record import record_invitation
-from sharing.settling import withdraw_pending
 
 LOCATION_ARCHIVED = _("This location has been archived, so it cannot be shared.")
 MAY_NOT_SHARE = _("You no longer have the right to share this location.")

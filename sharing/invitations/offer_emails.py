@@ -18,7 +18,7 @@ from portal.invitations.emails import (
 from portal.lib.humanize import last_day, until
 from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User
-from sharing.emails import listed
+from sharing.invitations.emails import listed
 from sharing.models import Invitation, Offer
 
 

@@ -13,8 +13,8 @@ from locations.levels import Level
 from portal import codes
 from portal.lib.humanize import last_day
 from portal.lib.validators import clean_message
+from sharing.invitations.recipients import NO_ADDRESS
 from sharing.models import Invitation
-from sharing.recipients import NO_ADDRESS
 
 Kind = Invitation.Kind
 

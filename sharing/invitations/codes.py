@@ -11,11 +11,11 @@ from portal.errors import Refusal
 from portal.invitations.models import CODE_HAS_ENDED
 from portal.models import User
 from portal.verbs import Verb
+from sharing.invitations.services import fill, lock_for, lock_to_share
+from sharing.invitations.withdrawing import expire
 from sharing.models import Invitation
 from sharing.permissions import Viewer
 from sharing.record import record_invitation
-from sharing.services import fill, lock_for, lock_to_share
-from sharing.settling import expire
 
 
 @transaction.atomic

@@ -20,7 +20,7 @@ from organisations.services import lock_organisation
 from portal.invitations.answering import Answering, Situation
 from portal.models import User
 from portal.verbs import Verb
-from sharing import emails
+from sharing.invitations import emails
 from sharing.models import Acceptance, Invitation
 from sharing.permissions import covering_access, shared_through
 from sharing.record import record_invitation

@@ -15,7 +15,7 @@ from portal.activity.record import record_all
 from portal.invitations.models import settle_due
 from portal.models import User
 from portal.verbs import Verb
-from sharing import bulk_emails, emails
+from sharing.invitations import emails, offer_emails
 from sharing.models import Invitation, Offer, Transfer
 from sharing.permissions import Viewer, ways_to_share_by
 from sharing.record import of_invitation, record_invitation, record_transfer
@@ -43,7 +43,7 @@ def expire_offer(offer: Offer) -> bool:
     if not offer.expire():
         return False
     if left:
-        bulk_emails.queue_to_sharer("offer-expired", offer)
+        offer_emails.queue_to_sharer("offer-expired", offer)
     return True
 
 
@@ -98,7 +98,7 @@ def withdraw_emptied_offers(offers: Collection[int], by: User | None) -> None:
     """Withdraw the envelopes in which nothing is left, and tell their recipients."""
     for offer in Offer.objects.emptied().filter(pk__in=offers).with_all():
         if offer.withdraw(by):
-            bulk_emails.queue_withdrawn(offer)
+            offer_emails.queue_withdrawn(offer)
 
 
 @transaction.atomic

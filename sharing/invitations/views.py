@@ -1,4 +1,4 @@
-"""The Permissions tab. `sharing.permissions` decides, `sharing.services` does; this only shows and asks."""
+"""The Permissions tab. `sharing.permissions` decides, `services` does; this only shows and asks."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -19,8 +19,10 @@ from portal import codes
 from portal.errors import Refusal
 from portal.lib.client_address import client_network
 from portal.lib.humanize import last_day, until
-from sharing import handing_out, qr, recipients, removal, services, terms
-from sharing.forms import AddressForm, InviteForm, Kind
+from sharing import removal, terms
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import qr, recipients, services
+from sharing.invitations.forms import AddressForm, InviteForm, Kind
 from sharing.models import Invitation
 from sharing.pages import do, page, sheet_or_page, to_tab
 from sharing.permissions import Viewer, access_to_share_by
@@ -87,13 +89,13 @@ def _invite_organisation(request: HttpRequest, location: Location, form: InviteF
 
 
 def _create_code(request: HttpRequest, location: Location, form: InviteForm) -> HttpResponse:
-    invitation, created = handing_out.create_code(
+    invitation, created = invitations_codes.create_code(
         location=location, by=request.user, works_once=form.cleaned_data["works_once"], **form.terms
     )
     code = (
         codes.grouped(invitation.code)
         if created
-        else handing_out.show_code(invitation=invitation, by=request.user)
+        else invitations_codes.show_code(invitation=invitation, by=request.user)
     )
     return _code_page(request, location, invitation, code, existed=not created)
 
@@ -161,7 +163,7 @@ def show_code(request: HttpRequest, uuid: UUID, invitation: UUID) -> HttpRespons
     location = Location.objects.get_visible(request.user, uuid, Level.MANAGE)
     found = _invitation(location, invitation)
     try:
-        code = handing_out.show_code(invitation=found, by=request.user)
+        code = invitations_codes.show_code(invitation=found, by=request.user)
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return to_tab(location)

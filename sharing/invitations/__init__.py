@@ -1,0 +1,1 @@
+"""Inviting somebody to a location, and what becomes of the invitation."""
