@@ -1,6 +1,6 @@
 """Ending, or changing, what one party has on many locations: what would become of each, and doing it.
 
-The rules are those of `sharing.removal` and `sharing.terms`, asked of a batch.
+The rules are those of `sharing.access.removing` and `sharing.access.changing`, asked of a batch.
 """
 
 from collections.abc import Collection
@@ -9,12 +9,12 @@ from locations import services as locations
 from locations.levels import Level
 from locations.models import Access, Location
 from portal.errors import Refusal
-from sharing import removal, terms
+from sharing.access import changing, removing
+from sharing.access.emails import queue_accesses_removed
+from sharing.access.removing import Ending
 from sharing.models import BulkJob, BulkLoss
 from sharing.models.bulk import Outcome
 from sharing.permissions import Viewer, ways_to_share_by
-from sharing.removal import Ending
-from sharing.removal_emails import queue_accesses_removed
 
 Outcomes = dict[int, Outcome]
 
@@ -33,7 +33,7 @@ def end(job: BulkJob, ids: Collection[int]) -> Outcomes:
         if asked:
             endings.append(Ending.of(asked, viewer, also_given_on=job.also_given_on))
     if endings:
-        removal.end_all(endings, job.by)
+        removing.end_all(endings, job.by)
         lost = [one for ending in endings for one in ending.accesses if not ending.viewer.holds(one)]
         BulkLoss.objects.bulk_create([BulkLoss(job=job, access=access) for access in lost])
     return outcomes
@@ -63,7 +63,7 @@ def change(job: BulkJob, ids: Collection[int]) -> Outcomes:
     found = _terms_of_all(job, locations.lock_locations(ids))
     changes = [change for _outcome, some in found.values() for change in some]
     if changes:
-        terms.apply(changes, job.by)
+        changing.apply(changes, job.by)
     return {pk: outcome for pk, (outcome, _changes) in found.items()}
 
 
@@ -71,28 +71,30 @@ def finish_terms(job: BulkJob) -> None:
     """Nobody is written to of other terms, of one location as of many."""
 
 
-def _terms_of_all(job: BulkJob, found: Collection[Location]) -> dict[int, tuple[Outcome, list[terms.Change]]]:
+def _terms_of_all(
+    job: BulkJob, found: Collection[Location]
+) -> dict[int, tuple[Outcome, list[changing.Change]]]:
     ways = ways_to_share_by(job.by, found)
     viewers = Viewer.of_many(job.by, found)
     return {pk: _terms(job, viewer, ways.get(pk)) for pk, viewer in viewers.items()}
 
 
-def _terms(job: BulkJob, viewer: Viewer, way: Access | None) -> tuple[Outcome, list[terms.Change]]:
+def _terms(job: BulkJob, viewer: Viewer, way: Access | None) -> tuple[Outcome, list[changing.Change]]:
     """All of the party's ways together: if one of them cannot be changed so, none is."""
     theirs = _of_party(job, viewer)
     may_change = [access for access in theirs if viewer.may_change(access)]
     if not may_change:
         return _nothing(viewer, theirs), []
-    changes: list[terms.Change] = []
+    changes: list[changing.Change] = []
     for access in may_change:
         level = Level(job.level or access.level)
         ends_at = job.access_ends_at if job.sets_end else access.ends_at
         if (level, ends_at) == (access.level, access.ends_at):
             continue
-        reason: Refusal | None = terms.forbidden(viewer, access, level, ends_at, way)
+        reason: Refusal | None = changing.forbidden(viewer, access, level, ends_at, way)
         if reason:
             return reason.data["outcome"], []
-        changes.append(terms.Change(viewer, access, level, ends_at))
+        changes.append(changing.Change(viewer, access, level, ends_at))
     return (Outcome.CHANGED if changes else Outcome.THE_SAME), changes
 
 

@@ -13,7 +13,7 @@ from locations.levels import Level
 from locations.models import Access, Location
 from portal.errors import Refusal
 from portal.lib.humanize import date_of, last_day
-from sharing import terms
+from sharing.access import changing
 from sharing.entry import invitations_that_end, page_of
 from sharing.invitations.forms import TermsForm
 from sharing.pages import do, page, sheet_or_page, to_tab
@@ -46,11 +46,11 @@ def _change(request: HttpRequest, viewer: Viewer, access: Access) -> HttpRespons
     # The day shown may stand for another moment of it; unless it was changed, the moment stays.
     ends_at = form.terms["access_ends_at"] if "access_ends" in form.changed_data else access.ends_at
     own = not viewer.may_change(access)
-    lost = own and not terms.gives_more(access, level, ends_at) and (level, ends_at) != _terms(access)
+    lost = own and not changing.gives_more(access, level, ends_at) and (level, ends_at) != _terms(access)
     if lost and request.POST.get("sure") != "on":
         return _ask(request, viewer, access, form)
     try:
-        terms.change_terms(access=access, by=request.user, level=level, ends_at=ends_at)
+        changing.change_terms(access=access, by=request.user, level=level, ends_at=ends_at)
     except Refusal as refusal:
         form.add_error(refusal.field or None, str(refusal))
         return _show(request, viewer, access, form, status=422)
@@ -69,13 +69,13 @@ def extend(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse:
             known = datetime.fromisoformat(request.POST.get("ends", ""))
         except ValueError:
             raise Refusal(_("This page was out of date. Look at it again, then extend.")) from None
-        now = terms.extend(access=found, by=request.user, known_end=known)
+        now = changing.extend(access=found, by=request.user, known_end=known)
         return _said(now, Level(now.level), now.ends_at)
 
     return do(request, location, act)
 
 
-def _terms(access: Access) -> terms.Terms:
+def _terms(access: Access) -> changing.Terms:
     return Level(access.level), access.ends_at
 
 

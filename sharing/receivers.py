@@ -17,7 +17,8 @@ from portal.activity.record import record_all
 from portal.models import Activity, OutgoingEmail, User
 from portal.signals import account_closing, account_obstacles, delivery_changed
 from portal.verbs import Verb
-from sharing import closing, removal
+from sharing import closing
+from sharing.access import removing
 from sharing.invitations import withdrawing
 from sharing.models import Invitation, Transfer
 from sharing.record import of_invitation, of_transfer
@@ -45,7 +46,7 @@ def end_what_hangs_on_the_account(user: User, **kwargs: Any) -> None:
 @receiver(accesses_ended)
 def withdraw_after(accesses: list[Access], by: User, **kwargs: Any) -> None:
     """So are those of an organisation that has lost or passed on its locations, and codes its people know."""
-    removal.withdraw_after(accesses, by)
+    removing.withdraw_after(accesses, by)
 
 
 @receiver(organisation_locking)

@@ -25,10 +25,10 @@ from portal.activity.record import record_all
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb
-from sharing import removal
+from sharing.access import removing
+from sharing.access.emails import queue_accesses_removed
 from sharing.models import AccessReview
 from sharing.permissions import Viewer
-from sharing.removal_emails import queue_accesses_removed
 
 # What nobody of a party has opened for this long is marked.
 UNUSED_FOR = timedelta(days=365)
@@ -216,12 +216,12 @@ def end(*, accesses: Collection[Access], by: User, also_given_on: bool = True) -
         if viewer.accesses[access.pk] not in viewer.live:
             continue
         if not viewer.may_end(access):
-            raise Refusal(removal.NOT_YOURS)
+            raise Refusal(removing.NOT_YOURS)
         asked[access.location_id].append(viewer.accesses[access.pk])
     endings = [
-        removal.Ending.of(theirs, viewers[pk], also_given_on=also_given_on) for pk, theirs in asked.items()
+        removing.Ending.of(theirs, viewers[pk], also_given_on=also_given_on) for pk, theirs in asked.items()
     ]
-    removal.end_all(endings, by)
+    removing.end_all(endings, by)
     ended = [(access, ending.viewer) for ending in endings for access in ending.accesses]
     queue_accesses_removed([one for one, viewer in ended if not viewer.holds(one)], by)
     return [access for access, _viewer in ended]
@@ -232,7 +232,7 @@ def given_on(items: Iterable[Item]) -> list[Access]:
     asked = [item.access for item in items]
     found: dict[int, Access] = {}
     for item in items:
-        for access in removal.given_on_from(item.access, item.viewer):
+        for access in removing.given_on_from(item.access, item.viewer):
             found[access.pk] = access
     return [access for access in found.values() if access not in asked]
 

@@ -18,7 +18,7 @@ from portal.lib.validators import clean_message
 from portal.models import User
 from portal.redaction import without_codes
 from portal.verbs import Verb
-from sharing import removal
+from sharing.access import removing
 from sharing.invitations import emails as invitations_emails
 from sharing.invitations import recipients
 from sharing.invitations import services as invitations
@@ -40,7 +40,7 @@ def end_access(*, access: Access, by: User, because: str) -> list[Access]:
     access = viewer.accesses[access.pk]
     if access in viewer.live and not viewer.may_end(access):
         raise Refusal(why_not(viewer, access))
-    return removal.end_as(viewer, access, because=because)
+    return removing.end_as(viewer, access, because=because)
 
 
 def why_not(viewer: Viewer, access: Access) -> str:

@@ -12,9 +12,9 @@ from portal.failures import Failure
 from portal.invitations.emails import delivery
 from portal.lib.humanize import masked
 from sharing import ways
+from sharing.access.changing import ends_soon
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
-from sharing.terms import ends_soon
 from sharing.transfer_tab import Handover, handover_of
 
 MEMBERS_SHOWN = 100

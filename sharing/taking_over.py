@@ -14,8 +14,8 @@ from locations.models import Access, Location
 from portal.invitations.answering import Answering, Situation
 from portal.models import User
 from portal.verbs import Verb
-from sharing import removal
 from sharing import transfer_emails as emails
+from sharing.access import removing
 from sharing.invitations.withdrawing import withdraw_pending
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
@@ -103,7 +103,7 @@ def _end_personal(location: Location, person: User, *, by: User | None, verb: Ve
 
 def _withdraw_what_ended(location: Location, earlier: Access | None, by: User) -> None:
     """What the earlier Owner had offered, and the live code, which they know."""
-    removal.withdraw_of_those_who_lost([location], by)
+    removing.withdraw_of_those_who_lost([location], by)
     code = Invitation.objects.live_code_of(location) if earlier else None
     if code:
         withdraw_pending(code, by)

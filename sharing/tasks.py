@@ -4,7 +4,8 @@ from celery import shared_task
 
 from organisations import inviting
 from portal.activity.record import Origin, acting_from
-from sharing import bulk, reminders, requests, review_mail, transfer
+from sharing import bulk, requests, review_mail, transfer
+from sharing.access import reminders as access_reminders
 from sharing.invitations import withdrawing
 
 
@@ -21,7 +22,7 @@ def settle_expired_invitations() -> None:
 def remind_of_ends() -> None:
     """Remind both sides of access that is about to end."""
     with acting_from(Origin(via="worker")):
-        reminders.remind_of_ends()
+        access_reminders.remind_of_ends()
 
 
 @shared_task(name="sharing.tasks.ask_for_reviews")

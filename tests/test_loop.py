@@ -2,7 +2,7 @@
 
 from locations.levels import Level
 from locations.models import Location
-from sharing import removal
+from sharing.access import removing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from tests.cast import Cast, accept, invite
@@ -15,7 +15,7 @@ def seen_by(user: object) -> set[str]:
 def test_a_person_adds_the_location_and_loses_it_again(cast: Cast) -> None:
     access = accept(invite(cast.site, cast.installer, cast.contractor), cast.contractor)
     assert seen_by(cast.contractor) == {str(cast.site.uuid)}
-    removal.remove_access(access=access, by=cast.installer)
+    removing.remove_access(access=access, by=cast.installer)
     assert seen_by(cast.contractor) == set()
     assert seen_by(cast.stranger) == {str(cast.bait.uuid)}
 

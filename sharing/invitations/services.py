@@ -2,7 +2,7 @@
 
 Each locks the location, asks `sharing.permissions` again under the lock, changes, and records, in one
 transaction. Who can be invited is asked of `recipients`. What a recipient does with an invitation stands in
-`accepting`, taking access back in `sharing.removal`.
+`accepting`, taking access back in `sharing.access.removing`.
 """
 
 from collections.abc import Callable

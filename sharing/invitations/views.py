@@ -19,7 +19,7 @@ from portal import codes
 from portal.errors import Refusal
 from portal.lib.client_address import client_network
 from portal.lib.humanize import last_day, until
-from sharing import removal, terms
+from sharing.access import changing, removing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import qr, recipients, services
 from sharing.invitations.forms import AddressForm, InviteForm, Kind
@@ -181,7 +181,7 @@ def change_level(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse
         had_code = Invitation.objects.live_code_of(location)
         if level not in map(str, Level.values):
             raise Refusal(_("Choose one of the levels."))
-        changed = terms.change_level(access=found, by=request.user, level=Level(int(level)))
+        changed = changing.change_level(access=found, by=request.user, level=Level(int(level)))
         said = f"{changed.party}: {Level(int(level)).can}."
         if had_code and not Invitation.objects.live_code_of(location):
             note = _("They may know the invitation code, so it was withdrawn. You can make a new one.")
@@ -202,21 +202,21 @@ def remove(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse:
     if found.ended_at or not viewer.may_end(found):
         messages.info(request, _("There is nothing to remove here any more, or it is not yours to remove."))
         return to_tab(location)
-    given_on = removal.given_on_from(found, viewer)
+    given_on = removing.given_on_from(found, viewer)
     context = page(
         location,
         access=found,
         own=viewer.is_own(found),
         loses_it=viewer.holds(found),
         given_on=given_on,
-        code_ends=removal.code_to_withdraw([found, *given_on], viewer),
+        code_ends=removing.code_to_withdraw([found, *given_on], viewer),
     )
     return render(request, sheet_or_page(request, "remove"), context)
 
 
 def _remove(request: HttpRequest, location: Location, access: Access) -> HttpResponse:
     def act() -> str:
-        removal.remove_access(
+        removing.remove_access(
             access=access, by=request.user, also_given_on=request.POST.get("keep_given_on") != "on"
         )
         if Viewer.on_page(request.user, location).is_own(access):

@@ -7,7 +7,8 @@ from locations.models import Access, Location, LocationUserPermission
 from organisations.services import add_member, end_membership
 from portal.accounts.deletion import close_account
 from portal.models import User
-from sharing import removal, requests
+from sharing import requests
+from sharing.access import removing
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
@@ -116,7 +117,7 @@ def _invite(house: House) -> None:
 
 def _lose(house: House) -> None:
     cast, people, accesses = house.cast, house.people, house.accesses
-    removal.remove_access(access=accesses["former"], by=cast.installer, also_given_on=False)
+    removing.remove_access(access=accesses["former"], by=cast.installer, also_given_on=False)
     end_membership(membership=membership(people["left-member"], cast.operators), by=cast.operator)
     Access.objects.filter(pk=accesses["over"].pk).update(ends_at=in_days(-1))
     LocationUserPermission.objects.filter(user=people["over"]).update(ends_at=in_days(-1))

@@ -19,7 +19,7 @@ from portal.invitations.answering import Holder, Situation
 from portal.invitations.models import VALIDITY
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
-from sharing import removal
+from sharing.access import removing
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
@@ -436,7 +436,7 @@ def test_having_used_a_code_once_opens_nothing_again(cast: Cast) -> None:
     """Whoever came by code and was put out cannot come back by it, with the code or without."""
     code, _created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=MANAGE)
     access = accept(code, cast.contractor)
-    removal.remove_access(access=access, by=cast.installer)
+    removing.remove_access(access=access, by=cast.installer)
     code.refresh_from_db()
     assert code.state == "withdrawn"
     new, _created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=MANAGE)

@@ -21,7 +21,7 @@ from portal.errors import Refusal
 from portal.mail import outbox
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
-from sharing import removal, terms
+from sharing.access import changing, removing
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
@@ -149,14 +149,14 @@ class Walk:
     def do_remove_access(self) -> None:
         access = self.access
         enders = [person for person in self.people if Viewer.of(person, access.location).may_end(access)]
-        removal.remove_access(
+        removing.remove_access(
             access=access, by=self.chance.choice(enders), also_given_on=self.chance.random() < 0.5
         )
 
     def do_change_level(self) -> None:
         access = self.access
         changers = [p for p in self.people if Viewer.of(p, access.location).may_change(access)]
-        terms.change_level(access=access, by=self.chance.choice(changers), level=self.level)
+        changing.change_level(access=access, by=self.chance.choice(changers), level=self.level)
 
     def do_run_out(self) -> None:
         invitation = self.invitation

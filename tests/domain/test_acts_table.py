@@ -16,7 +16,8 @@ from locations.models import Access
 from locations.services import archive_location
 from portal.errors import Refusal
 from portal.models import User
-from sharing import looking, removal, terms, transfer
+from sharing import looking, transfer
+from sharing.access import changing, removing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.invitations.services import correct_address
@@ -253,9 +254,9 @@ def does(house: House, letter: str, what: str, by: User) -> Callable[[], Any]:
     access, invitation, site = house.accesses.get(what), house.invitations.get(what), house.location
     other = VIEW if access and access.level != VIEW else CONFIGURE
     calls: dict[str, Callable[[], Any]] = {
-        "e": lambda: removal.remove_access(access=access, by=by, also_given_on=False),
-        "c": lambda: terms.change_level(access=access, by=by, level=other),
-        "l": lambda: terms.change_terms(access=access, by=by, level=VIEW, ends_at=in_days(3)),
+        "e": lambda: removing.remove_access(access=access, by=by, also_given_on=False),
+        "c": lambda: changing.change_level(access=access, by=by, level=other),
+        "l": lambda: changing.change_terms(access=access, by=by, level=VIEW, ends_at=in_days(3)),
         "v": lambda: looking.begin(access=access, by=by) is None,
         "r": lambda: invitations.renew(invitation=invitation, by=by),
         "a": lambda: correct_address(invitation=invitation, by=by, email="right@test.example"),

@@ -18,8 +18,9 @@ from organisations import joining
 from organisations.inviting import invite as invite_members
 from organisations.models import JoinRequest, MemberInvitation, Membership
 from portal.models import Activity, User
-from sharing import bulk, removal
+from sharing import bulk
 from sharing import transfer as transfers
+from sharing.access import removing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import AccessRequest, BulkJob, BulkLoss, Invitation, Offer, Transfer
@@ -315,7 +316,7 @@ def test_the_database_refuses(cast: Cast, name: str, breach: Breach) -> None:
 def test_what_is_over_makes_room(cast: Cast) -> None:
     """One live way, one Owner, one code at a time: those that ended are history and stay."""
     access = share(cast.site, cast.installer, cast.contractor)
-    removal.remove_access(access=access, by=cast.installer)
+    removing.remove_access(access=access, by=cast.installer)
     share(cast.site, cast.installer, cast.contractor)
     first = code(cast).get()
     invitations.withdraw(invitation=first, by=cast.installer)

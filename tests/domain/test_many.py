@@ -18,7 +18,8 @@ from portal.invitations.models import VALIDITY
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
-from sharing import bulk, kinds, mine, offers, removal
+from sharing import bulk, kinds, mine, offers
+from sharing.access import removing
 from sharing.bulk_selection import Selection, parties_on, party_of
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
@@ -164,7 +165,7 @@ def test_rights_are_asked_again_at_the_time_of_work(cast: Cast) -> None:
     share(sites[1], cast.installer, cast.contractor, MANAGE)
     job = order(cast, Act.SHARE, sites, email=NEW_ADDRESS, by=cast.contractor)
     assert set(outcomes(job).values()) == {"new"}
-    removal.remove_access(access=lost, by=cast.installer)
+    removing.remove_access(access=lost, by=cast.installer)
     assert work(job) == {"Plads 0": "not_yours", "Plads 1": "new"}
 
 

@@ -10,7 +10,8 @@ from locations.models import Access, Location
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
-from sharing import bulk, offers, removal
+from sharing import bulk, offers
+from sharing.access import removing
 from sharing.invitations import accepting
 from sharing.invitations import services as invitations
 from sharing.models import BulkJob, Invitation, Offer
@@ -56,10 +57,10 @@ def test_bulk_share_against_removal_of_the_sharer(people: Cast, sites: list[Loca
         ways = [share(site, people.installer, people.contractor, MANAGE) for site in sites]
         email = f"new-{number}@test.example"
         job = queued(people, sites, email, people.contractor)
-        removing: list[Callable[[], Any]] = [
-            lambda way=way: removal.remove_access(access=way, by=people.installer) for way in ways[:2]
+        endings: list[Callable[[], Any]] = [
+            lambda way=way: removing.remove_access(access=way, by=people.installer) for way in ways[:2]
         ]
-        at_once(bulk.work_off, *removing)
+        at_once(bulk.work_off, *endings)
         bulk.work_off()
         job.refresh_from_db()
         assert job.is_done
@@ -71,7 +72,7 @@ def test_bulk_share_against_removal_of_the_sharer(people: Cast, sites: list[Loca
         gone = Invitation.objects.filter(email=email, state="withdrawn")
         assert set(gone.values_list("location_id", flat=True)) == changed - {site.pk for site in sites[2:]}
         for way in ways[2:]:
-            removal.remove_access(access=way, by=people.installer)
+            removing.remove_access(access=way, by=people.installer)
     assert replay() == as_it_is()
 
 
@@ -131,7 +132,7 @@ def test_accepting_all_against_declining_all_and_withdrawing_all(people: Cast, s
         held = Access.objects.live().filter(user=people.contractor)
         assert held.count() == (len(sites) if offer.state == "accepted" else 0)
         for access in held:
-            removal.remove_access(access=access, by=people.installer)
+            removing.remove_access(access=access, by=people.installer)
     assert replay() == as_it_is()
 
 
@@ -153,7 +154,7 @@ def test_accepting_all_against_accepting_and_withdrawing_one(people: Cast, sites
         withdrawn = Invitation.objects.filter(offer=offer, state="withdrawn").count()
         assert held.count() == len(sites) - withdrawn
         for access in held:
-            removal.remove_access(access=access, by=people.installer)
+            removing.remove_access(access=access, by=people.installer)
     assert replay() == as_it_is()
 
 

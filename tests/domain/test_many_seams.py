@@ -12,7 +12,8 @@ from locations.models import Access
 from organisations.services import replace_key
 from portal.models import Activity, Throttle
 from portal.verbs import Verb
-from sharing import bulk, offers, removal, terms
+from sharing import bulk, offers
+from sharing.access import changing, removing
 from sharing.bulk_selection import Selection
 from sharing.case import case_of
 from sharing.invitations import accepting, withdrawing
@@ -32,7 +33,7 @@ def settle(cast: Cast, how: str, ways: list[Access]) -> None:
     elif how == "member":
         withdrawing.withdraw_of_former_member(organisation=cast.firm, user=cast.contractor, by=cast.installer)
     else:
-        removal.withdraw_after(ways, cast.installer)
+        removing.withdraw_after(ways, cast.installer)
 
 
 @pytest.mark.parametrize("how", ["recipient", "member", "organisation"])
@@ -118,7 +119,7 @@ def test_nothing_is_used_up_by_whoever_would_gain_nothing(cast: Cast) -> None:
     for site in (code_site, offer_site):
         share(site, cast.installer, cast.customer, MANAGE, access_ends_at=end)
         way = Access.objects.live().get(location=site, user=cast.operator)
-        terms.change_terms(access=way, by=cast.installer, level=MANAGE, ends_at=end)
+        changing.change_terms(access=way, by=cast.installer, level=MANAGE, ends_at=end)
     code.refresh_from_db()
     with refused("already have access"):
         accepting.accept(invitation=code, by=cast.customer, nonce=code.nonce)

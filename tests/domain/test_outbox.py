@@ -30,7 +30,7 @@ from portal.limits import Limit
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import removal
+from sharing.access import removing
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
@@ -522,7 +522,7 @@ def test_text_and_html_say_the_same(cast: Cast, mailoutbox: Mailbox) -> None:
     send_all()
     accepting.ask_for_new(invitation=made, by=cast.stranger)
     access = accept(made, cast.contractor)
-    removal.remove_access(access=access, by=cast.installer)
+    removing.remove_access(access=access, by=cast.installer)
     declined = to_operators(cast)
     accepting.decline(invitation=declined, by=cast.operator, nonce=declined.nonce)
     invitations.renew(invitation=made, by=cast.installer)
@@ -552,7 +552,7 @@ def test_hostile_names_stay_words(cast: Cast, mailoutbox: Mailbox) -> None:
     made = invite(cast.site, sharer, cast.contractor, message=HOSTILE)
     send_all()
     access = accept(made, cast.contractor)
-    removal.remove_access(access=access, by=sharer)
+    removing.remove_access(access=access, by=sharer)
     send_all()
     assert len(mailoutbox) == 3
     for message in mailoutbox:

@@ -10,7 +10,7 @@ from locations.services import archive_location
 from organisations.models import Membership
 from organisations.services import add_member
 from portal.models import User
-from sharing import removal, terms
+from sharing.access import changing, removing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
@@ -150,7 +150,7 @@ def test_the_service_ends_exactly_what_the_rule_says(house: House) -> None:
         for what, access in house.accesses.items():
             with transaction.atomic():
                 try:
-                    gone = removal.remove_access(access=access, by=person, also_given_on=False)
+                    gone = removing.remove_access(access=access, by=person, also_given_on=False)
                 except Refusal:
                     continue
                 assert [each.pk for each in gone] == [access.pk]
@@ -236,14 +236,14 @@ def test_a_recipient_with_manage_cannot_put_the_installer_or_the_owner_out(house
 
 def test_who_gave_a_share_and_lost_manage_takes_nothing_away(house: House, cast: Cast) -> None:
     """Taking access away is part of Manage (product rule 3, levels)."""
-    terms.change_level(access=house.accesses["contractor"], by=cast.installer, level=CONFIGURE)
+    changing.change_level(access=house.accesses["contractor"], by=cast.installer, level=CONFIGURE)
     viewer = house.viewer("contractor")
     assert {w for w, each in house.accesses.items() if viewer.may_end(each)} == {"contractor"}
     assert not any(viewer.may_withdraw(each) for each in house.invitations.values())
 
 
 def test_an_ended_owner_or_installer_is_one_no_longer(house: House, cast: Cast) -> None:
-    removal.remove_access(access=house.accesses["installed"], by=cast.customer, also_given_on=False)
+    removing.remove_access(access=house.accesses["installed"], by=cast.customer, also_given_on=False)
     viewer = house.viewer("installer")
     assert (viewer.level, viewer.is_installing_party, viewer.may_share) == (None, False, False)
     Access.objects.filter(pk=house.accesses["owner"].pk).update(ends_at=in_days(-1))
@@ -288,9 +288,9 @@ def test_one_shares_by_the_longest_standing_way_with_manage(cast: Cast) -> None:
     code, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=MANAGE)
     second = accept(code, cast.contractor)
     assert access_to_share_by(cast.contractor, cast.site) == second
-    terms.change_level(access=first, by=cast.installer, level=MANAGE)
+    changing.change_level(access=first, by=cast.installer, level=MANAGE)
     assert access_to_share_by(cast.contractor, cast.site) == first
-    removal.remove_access(access=first, by=cast.installer)
+    removing.remove_access(access=first, by=cast.installer)
     assert access_to_share_by(cast.contractor, cast.site) == second
     Access.objects.filter(pk=second.pk).update(ends_at=in_days(0))
     assert access_to_share_by(cast.contractor, cast.site) is None

@@ -21,7 +21,9 @@ from portal.invitations.answering import Situation
 from portal.mail import delivery
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import kinds, reminders, removal, terms
+from sharing import kinds
+from sharing.access import changing, removing
+from sharing.access import reminders as access_reminders
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
@@ -276,7 +278,7 @@ def test_accepted_from_somebody_whose_access_is_taken_away(people: Cast) -> None
         invitation = invite(location, people.contractor, people.stranger)
         accepted, removed = at_once(
             accepts(invitation, people.stranger),
-            lambda giver=giver: removal.remove_access(access=giver, by=people.installer),
+            lambda giver=giver: removing.remove_access(access=giver, by=people.installer),
         )
         assert live(location) == {FIRM}
         if isinstance(accepted, Refusal):
@@ -295,7 +297,7 @@ def test_put_out_while_accepting_by_another_way(people: Cast) -> None:
         accepted, again, removed = at_once(
             accepts(more, people.contractor),
             accepts(code, people.contractor),
-            lambda access=access: removal.remove_access(access=access, by=people.colleague),
+            lambda access=access: removing.remove_access(access=access, by=people.colleague),
         )
         assert removed == [access]
         assert again.data["situation"] in (Situation.HAS_ACCESS, Situation.WITHDRAWN)
@@ -378,8 +380,8 @@ def test_a_level_changed_or_the_access_removed(people: Cast) -> None:
     for location in rounds(people):
         access = share(location, people.installer, people.contractor)
         changed, removed = at_once(
-            lambda access=access: terms.change_level(access=access, by=people.colleague, level=VIEW),
-            lambda access=access: removal.remove_access(access=access, by=people.installer),
+            lambda access=access: changing.change_level(access=access, by=people.colleague, level=VIEW),
+            lambda access=access: removing.remove_access(access=access, by=people.installer),
         )
         assert removed == [access]
         assert live(location) == {FIRM}
@@ -391,11 +393,13 @@ def test_an_end_changed_or_the_access_removed(people: Cast) -> None:
     for location in rounds(people):
         access = share(location, people.installer, people.contractor, access_ends_at=in_days(5))
         extended, changed, removed = at_once(
-            lambda access=access: terms.extend(access=access, by=people.colleague, known_end=access.ends_at),
-            lambda access=access: terms.change_terms(
+            lambda access=access: changing.extend(
+                access=access, by=people.colleague, known_end=access.ends_at
+            ),
+            lambda access=access: changing.change_terms(
                 access=access, by=people.colleague, level=VIEW, ends_at=None
             ),
-            lambda access=access: removal.remove_access(access=access, by=people.installer),
+            lambda access=access: removing.remove_access(access=access, by=people.installer),
         )
         assert removed == [access]
         assert live(location) == {FIRM}
@@ -407,7 +411,7 @@ def test_extended_twice_at_once_is_extended_once(people: Cast) -> None:
     for location in rounds(people):
         access = share(location, people.installer, people.contractor, access_ends_at=in_days(5))
         acts = [
-            lambda by=by, access=access: terms.extend(access=access, by=by, known_end=access.ends_at)
+            lambda by=by, access=access: changing.extend(access=access, by=by, known_end=access.ends_at)
             for by in (people.installer, people.colleague)
         ] * 2
         won, lost = split(at_once(*acts))
@@ -422,9 +426,11 @@ def test_a_reminder_and_an_extension(people: Cast) -> None:
         access = share(location, people.installer, people.contractor, access_ends_at=in_days(6))
         Access.objects.filter(pk=access.pk).update(since=in_days(-9))
         at_once(
-            reminders.remind_of_ends,
-            lambda access=access: terms.extend(access=access, by=people.colleague, known_end=access.ends_at),
-            reminders.remind_of_ends,
+            access_reminders.remind_of_ends,
+            lambda access=access: changing.extend(
+                access=access, by=people.colleague, known_end=access.ends_at
+            ),
+            access_reminders.remind_of_ends,
         )
         told = OutgoingEmail.objects.filter(kind="access-ends", about=access.uuid)
         assert told.count() in (0, 2)
@@ -435,7 +441,7 @@ def test_removed_twice_at_once_is_removed_once(people: Cast) -> None:
     for location in rounds(people):
         access = share(location, people.installer, people.contractor)
         acts = [
-            lambda by=by, access=access: removal.remove_access(access=access, by=by)
+            lambda by=by, access=access: removing.remove_access(access=access, by=by)
             for by in (people.installer, people.colleague, people.contractor)
         ]
         won, lost = split(at_once(*acts))

@@ -12,7 +12,8 @@ from locations.services import archive_location
 from organisations.services import add_member
 from portal.mail import outbox
 from portal.models import OutgoingEmail, User
-from sharing import reminders, removal, terms
+from sharing.access import changing, removing
+from sharing.access import reminders as access_reminders
 from sharing.tasks import remind_of_ends as task
 from tests.cast import MEMBER, Cast, accept, make_person, share
 from tests.domain.tools import in_days, mails
@@ -34,7 +35,7 @@ def given(cast: Cast, *, ends_in: float, given_for: float = 100, **more: Any) ->
 
 def sweep(times: int = 1) -> list[tuple[str, str]]:
     for _ in range(times):
-        reminders.remind_of_ends()
+        access_reminders.remind_of_ends()
     return mails("access-ends")
 
 
@@ -66,9 +67,9 @@ def test_each_end_date_has_its_own_two(cast: Cast) -> None:
     assert len(sweep(times=2)) == 2
     Access.objects.filter(pk=access.pk).update(ends_at=in_days(0.5))
     assert len(sweep(times=2)) == 4
-    terms.extend(access=access, by=cast.installer, known_end=Access.objects.get(pk=access.pk).ends_at)
+    changing.extend(access=access, by=cast.installer, known_end=Access.objects.get(pk=access.pk).ends_at)
     assert len(sweep()) == 4
-    terms.change_terms(access=access, by=cast.installer, level=VIEW, ends_at=in_days(5))
+    changing.change_terms(access=access, by=cast.installer, level=VIEW, ends_at=in_days(5))
     assert len(sweep(times=2)) == 6
 
 
@@ -109,7 +110,7 @@ def test_the_giver_is_told_only_while_they_may_still_manage(cast: Cast) -> None:
     through = share(cast.site, cast.installer, manager)
     access = share(cast.site, manager, cast.contractor, VIEW, access_ends_at=in_days(365))
     Access.objects.filter(pk=access.pk).update(ends_at=in_days(6))
-    terms.change_level(access=through, by=cast.installer, level=VIEW)
+    changing.change_level(access=through, by=cast.installer, level=VIEW)
     Access.objects.filter(pk=access.pk).update(since=in_days(-30))
     assert sweep() == BOTH[:1]
 
@@ -144,9 +145,9 @@ def test_a_reminder_that_is_no_longer_true_is_not_sent(cast: Cast, what: str) ->
     access = given(cast, ends_in=6)
     sweep()
     if what == "extended":
-        terms.extend(access=access, by=cast.installer, known_end=access.ends_at)
+        changing.extend(access=access, by=cast.installer, known_end=access.ends_at)
     else:
-        removal.remove_access(access=access, by=cast.installer)
+        removing.remove_access(access=access, by=cast.installer)
     assert [outbox.render(row) for row in OutgoingEmail.objects.filter(kind="access-ends")] == [None, None]
 
 
@@ -159,7 +160,7 @@ def test_the_sweep_costs_two_queries_where_all_have_been_told(
     Access.objects.filter(ends_at__isnull=False).update(ends_at=in_days(6), since=in_days(-30))
     sweep()
     with django_assert_num_queries(2):
-        assert reminders.remind_of_ends() == 0
+        assert access_reminders.remind_of_ends() == 0
 
 
 def test_what_changed_after_the_sweep_looked_is_left_alone(
@@ -167,7 +168,7 @@ def test_what_changed_after_the_sweep_looked_is_left_alone(
 ) -> None:
     """Extended or removed in between: looked at again under the lock."""
     access = given(cast, ends_in=6)
-    monkeypatch.setattr(reminders, "_not_reminded_of", lambda: [access.pk])
+    monkeypatch.setattr(access_reminders, "_not_reminded_of", lambda: [access.pk])
     for end in (timezone.now() + timedelta(days=30), datetime.fromisoformat("2020-01-01T00:00:00+00:00")):
         Access.objects.filter(pk=access.pk).update(ends_at=end)
         assert sweep() == []

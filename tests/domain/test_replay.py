@@ -14,7 +14,8 @@ from portal.activity.record import unwritten
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.signals import delivery_changed
 from portal.verbs import Verb
-from sharing import removal, requests, supporting, taking_over, terms, transfer
+from sharing import requests, supporting, taking_over, transfer
+from sharing.access import changing, removing
 from sharing.permissions import Viewer
 from tests.cast import Cast, accept, invite, make_location, make_person, share
 from tests.domain.replay import ACCESS_VERBS, as_it_is, record_of, replay
@@ -46,10 +47,10 @@ def test_a_whole_life_is_rebuilt_after_every_step(cast: Cast) -> None:
     other = make_location(cast.contractor, None, "Alone")
     step = Life(site, other, cast.bait).step
     first = step(lambda: share(site, by, cast.contractor, VIEW, access_ends_at=in_days(5)))
-    step(lambda: terms.change_level(access=first, by=by, level=MANAGE))
-    step(lambda: terms.change_terms(access=first, by=by, level=MANAGE, ends_at=in_days(9)))
+    step(lambda: changing.change_level(access=first, by=by, level=MANAGE))
+    step(lambda: changing.change_terms(access=first, by=by, level=MANAGE, ends_at=in_days(9)))
     first.refresh_from_db()
-    step(lambda: terms.extend(access=first, by=by, known_end=first.ends_at))
+    step(lambda: changing.extend(access=first, by=by, known_end=first.ends_at))
     given_on = step(lambda: share(site, cast.contractor, cast.operator, CONFIGURE))
     code = step(lambda: make_code(site, by, VIEW))
     step(lambda: accept(code, cast.operator2, cast.operators))
@@ -58,10 +59,10 @@ def test_a_whole_life_is_rebuilt_after_every_step(cast: Cast) -> None:
     step(lambda: share(site, by, cast.operator, MANAGE))
     invitation = step(lambda: invite(site, by, make_person("next@test.example"), VIEW))
     step(lambda: supporting.resend(invitation=invitation, by=cast.support, because="Asked for"))
-    step(lambda: removal.remove_access(access=first, by=by))
+    step(lambda: removing.remove_access(access=first, by=by))
     lower = step(lambda: share(site, by, cast.contractor, MANAGE))
-    step(lambda: terms.change_terms(access=lower, by=cast.contractor, level=VIEW, ends_at=None))
-    step(lambda: removal.remove_access(access=lower, by=cast.contractor))
+    step(lambda: changing.change_terms(access=lower, by=cast.contractor, level=VIEW, ends_at=None))
+    step(lambda: removing.remove_access(access=lower, by=cast.contractor))
     for owner in (cast.customer, cast.operator):
         sent_by = by if owner == cast.customer else cast.customer
         sent = step(

@@ -10,7 +10,8 @@ from locations.levels import Level
 from locations.models import Access, Location
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, Throttle
-from sharing import removal, requests
+from sharing import requests
+from sharing.access import removing
 from sharing.invitations import services as invitations
 from sharing.models import AccessRequest, Invitation
 from tests.cast import Cast, invite, make_cast, make_location, share
@@ -106,7 +107,7 @@ def test_approved_while_the_approver_is_put_out(people: Cast) -> None:
 
         def put_out(location: Location = location) -> Any:
             access = Access.objects.live().get(location=location, user=people.operator)
-            return removal.remove_access(access=access, by=people.installer, also_given_on=False)
+            return removing.remove_access(access=access, by=people.installer, also_given_on=False)
 
         approved, removed = at_once(
             answers(requests.approve, request, people.operator, level=Level.VIEW), put_out

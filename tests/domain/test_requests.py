@@ -13,7 +13,8 @@ from organisations import inviting
 from organisations.models import MemberInvitation
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
-from sharing import closing, mine, removal, requests
+from sharing import closing, mine, requests
+from sharing.access import removing
 from sharing.invitations import services as invitations
 from sharing.models import AccessRequest, Invitation
 from sharing.permissions import Viewer
@@ -357,7 +358,7 @@ def test_letters_with_nothing_left_to_say(cast: Cast) -> None:
     told = list(OutgoingEmail.objects.filter(kind="request-approved"))
     assert all(outbox.render(row) for row in told)
     for one in Access.objects.live().filter(location=cast.site).exclude(user=None):
-        removal.remove_access(access=one, by=cast.installer)
+        removing.remove_access(access=one, by=cast.installer)
     assert [outbox.render(row) for row in told] == [None, None]
 
 

@@ -14,7 +14,8 @@ from portal.errors import Refusal
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
-from sharing import removal, review
+from sharing import review
+from sharing.access import removing
 from sharing.models import AccessReview
 from sharing.permissions import Viewer
 from tests.cast import MEMBER, Cast, accept, make_location, make_owner, make_person, share
@@ -60,7 +61,7 @@ def test_everybody_reviews_exactly_what_they_may_end_of_others(scene: Scene) -> 
     share(second, cast.contractor, cast.stranger, VIEW)
     ended = share(second, cast.contractor, cast.installer)
     share(second, cast.installer, cast.colleague, VIEW)
-    removal.remove_access(access=ended, by=cast.contractor, also_given_on=False)
+    removing.remove_access(access=ended, by=cast.contractor, also_given_on=False)
     for role, user in scene.people.items():
         if user is not None:
             assert found(user) == one_by_one(user), role
@@ -90,7 +91,7 @@ def test_what_has_ended_is_not_to_review(cast: Cast) -> None:
     second = share(cast.site, cast.installer, cast.customer, VIEW, access_ends_at=in_days(5))
     assert found(cast.installer) == {first.pk, second.pk}
     Access.objects.filter(pk=second.pk).update(ends_at=in_days(-1))
-    removal.remove_access(access=first, by=cast.installer)
+    removing.remove_access(access=first, by=cast.installer)
     assert found(cast.installer) == set()
     share(cast.site, cast.installer, cast.contractor, VIEW)
     User.objects.filter(pk=cast.installer.pk).update(is_active=False)

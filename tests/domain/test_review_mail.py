@@ -14,7 +14,8 @@ from organisations.models import Organisation
 from organisations.services import add_member, change_organisation
 from portal.mail import outbox
 from portal.models import OutgoingEmail, User
-from sharing import removal, review, review_mail
+from sharing import review, review_mail
+from sharing.access import removing
 from sharing.models import AccessReview, ReviewReader
 from sharing.tasks import ask_for_reviews as task
 from tests.cast import ADMINISTRATOR, Cast, make_location, make_owner, share
@@ -128,7 +129,7 @@ def test_nobody_is_asked_about_nothing(cast: Cast, what: str) -> None:
     if what != "nothing shared":
         access = shared(cast, days_ago=400)
     if what == "removed":
-        removal.remove_access(access=access, by=cast.installer)
+        removing.remove_access(access=access, by=cast.installer)
     if what == "signed off":
         User.objects.filter(pk=cast.installer.pk).update(is_active=False)
     if what == "no longer Administrator":
@@ -141,7 +142,7 @@ def test_what_is_no_longer_to_review_is_not_sent(cast: Cast, what: str) -> None:
     access = shared(cast, days_ago=400)
     sweep()
     if what == "removed":
-        removal.remove_access(access=access, by=cast.installer)
+        removing.remove_access(access=access, by=cast.installer)
     else:
         change_organisation(organisation=cast.firm, by=cast.installer, review_every=0)
     assert outbox.render(OutgoingEmail.objects.get(kind=KIND)) is None

@@ -26,7 +26,7 @@ from portal.errors import Refusal
 from portal.mail import outbox
 from portal.models import Activity, FormerAddress, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import removal
+from sharing.access import removing
 from sharing.invitations import accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
@@ -78,7 +78,7 @@ def test_who_has_another_way_left_reads_so(cast: Cast) -> None:
     code, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
     accept(code, cast.contractor)
     access = share(cast.site, cast.installer, cast.contractor)
-    removal.remove_access(access=access, by=cast.installer)
+    removing.remove_access(access=access, by=cast.installer)
     message = outbox.render(OutgoingEmail.objects.get(kind="access-removed"))
     assert message is not None and "Another one is left." in message.body
 

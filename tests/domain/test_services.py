@@ -18,7 +18,8 @@ from portal.invitations.answering import Holder, Situation
 from portal.lib.humanize import last_day
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import kinds, removal, supporting, terms
+from sharing import kinds, supporting
+from sharing.access import changing, removing
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
@@ -208,14 +209,14 @@ def test_who_is_put_out_cannot_use_the_code_they_may_know(cast: Cast) -> None:
     viewer = share(cast.site, cast.installer, cast.customer, VIEW)
     lowered = share(cast.site, cast.installer, cast.operator)
     code, _created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.MANAGE)
-    removal.remove_access(access=viewer, by=cast.installer)
+    removing.remove_access(access=viewer, by=cast.installer)
     code.refresh_from_db()
     assert code.is_live()
-    terms.change_level(access=lowered, by=cast.installer, level=Level.CONFIGURE)
+    changing.change_level(access=lowered, by=cast.installer, level=Level.CONFIGURE)
     code.refresh_from_db()
     assert code.state == "withdrawn"
     code, _created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
-    removal.remove_access(access=manager, by=cast.installer)
+    removing.remove_access(access=manager, by=cast.installer)
     code.refresh_from_db()
     assert code.state == "withdrawn"
 
@@ -412,7 +413,7 @@ def test_an_organisation_without_administrator_is_refused(cast: Cast) -> None:
 
 
 def _accepted_and_removed(made: Invitation, cast: Cast) -> None:
-    removal.remove_access(access=accept(made, cast.operator), by=cast.installer)
+    removing.remove_access(access=accept(made, cast.operator), by=cast.installer)
 
 
 def _expired_and_settled(made: Invitation, cast: Cast) -> None:
@@ -701,8 +702,8 @@ def test_taking_access_away_takes_what_was_given_on_from_it(cast: Cast) -> None:
     bystander = share(cast.site, cast.installer, cast.stranger, VIEW)
     OutgoingEmail.objects.all().delete()
     viewer = Viewer.of(cast.installer, cast.site)
-    assert removal.given_on_from(viewer.accesses[ways[0].pk], viewer) == list(ways[1:])
-    assert removal.remove_access(access=ways[0], by=cast.installer) == list(ways)
+    assert removing.given_on_from(viewer.accesses[ways[0].pk], viewer) == list(ways[1:])
+    assert removing.remove_access(access=ways[0], by=cast.installer) == list(ways)
     assert live(cast.site) == {("Strøm & Søn", "installed", 3), ("Stranger", "email", 1)}
     assert bystander.ended_at is None
     people = ["contractor", "customer", "operator"]
@@ -715,7 +716,7 @@ def test_taking_access_away_takes_what_was_given_on_from_it(cast: Cast) -> None:
 
 def test_what_was_given_on_is_kept_when_asked(cast: Cast) -> None:
     first, second, third = chain(cast)
-    assert removal.remove_access(access=first, by=cast.installer, also_given_on=False) == [first]
+    assert removing.remove_access(access=first, by=cast.installer, also_given_on=False) == [first]
     assert live(cast.site) == {
         ("Strøm & Søn", "installed", 3),
         ("Operator", "email", 3),
@@ -730,14 +731,14 @@ def test_a_giver_who_can_share_by_another_way_leaves_what_they_gave(cast: Cast) 
     Access.objects.filter(pk=first.pk).update(level=VIEW)
     other = accept(code, cast.contractor)
     Access.objects.filter(pk=first.pk).update(level=MANAGE)
-    assert removal.remove_access(access=first, by=cast.installer) == [first]
+    assert removing.remove_access(access=first, by=cast.installer) == [first]
     assert live(cast.site) == {
         ("Strøm & Søn", "installed", 3),
         ("Contractor", "code", 3),
         ("Operator", "email", 3),
         ("Customer", "email", 1),
     }
-    assert removal.remove_access(access=other, by=cast.installer)[1:] == [second, third]
+    assert removing.remove_access(access=other, by=cast.installer)[1:] == [second, third]
 
 
 def test_one_in_the_chain_who_can_share_by_another_way_leaves_what_they_gave(cast: Cast) -> None:
@@ -751,7 +752,7 @@ def test_one_in_the_chain_who_can_share_by_another_way_leaves_what_they_gave(cas
         by=cast.installer,
         through=cast.site.accesses.get(reason="installed"),
     )
-    removal.remove_access(access=first, by=cast.installer)
+    removing.remove_access(access=first, by=cast.installer)
     assert live(cast.site) == {
         ("Strøm & Søn", "installed", 3),
         ("Operator", "code", 3),
@@ -762,10 +763,10 @@ def test_one_in_the_chain_who_can_share_by_another_way_leaves_what_they_gave(cas
 
 def test_taking_away_twice_changes_nothing(cast: Cast) -> None:
     access = share(cast.site, cast.installer, cast.contractor)
-    assert removal.remove_access(access=access, by=cast.installer) == [access]
+    assert removing.remove_access(access=access, by=cast.installer) == [access]
     before = state_of_everything()
-    assert removal.remove_access(access=access, by=cast.installer) == []
-    assert removal.remove_access(access=access, by=cast.contractor) == []
+    assert removing.remove_access(access=access, by=cast.installer) == []
+    assert removing.remove_access(access=access, by=cast.contractor) == []
     assert state_of_everything() == before
 
 
@@ -776,7 +777,7 @@ def test_who_loses_the_right_to_share_loses_their_open_invitations(cast: Cast) -
     of_operator = to_operators(cast, cast.operator)
     of_installer = invite(cast.site, cast.installer, cast.support)
     code, _ = invitations_codes.create_code(location=cast.site, by=cast.contractor, level=VIEW)
-    removal.remove_access(access=ways[0], by=cast.installer)
+    removing.remove_access(access=ways[0], by=cast.installer)
     states = {each.pk: each.state for each in Invitation.objects.all()}
     for gone in (of_contractor, of_operator, code):
         assert states[gone.pk] == "withdrawn"
@@ -787,7 +788,7 @@ def test_open_invitations_stay_with_who_may_still_share(cast: Cast) -> None:
     access = share(cast.site, cast.installer, cast.contractor)
     made = invite(cast.site, cast.contractor, cast.stranger)
     add_member(organisation=cast.firm, user=cast.contractor, role=MEMBER, by=cast.installer)
-    removal.remove_access(access=access, by=cast.installer)
+    removing.remove_access(access=access, by=cast.installer)
     made.refresh_from_db()
     assert made.state == "pending"
 
@@ -796,7 +797,7 @@ def test_leaving_is_recorded_as_leaving_and_tells_nobody_who_left(cast: Cast) ->
     """Anybody may leave a location they were given (product rule 3)."""
     access = share(cast.site, cast.installer, cast.contractor)
     OutgoingEmail.objects.all().delete()
-    removal.remove_access(access=access, by=cast.contractor)
+    removing.remove_access(access=access, by=cast.contractor)
     assert verbs(cast.site)[-1] == Verb.ACCESS_LEFT
     assert mails() == []
     assert invite(cast.site, cast.installer, cast.contractor).state == "pending"
@@ -806,7 +807,7 @@ def test_an_organisation_is_told_through_its_administrators(cast: Cast) -> None:
     access = accept(to_operators(cast), cast.operator)
     add_member(organisation=cast.operators, user=cast.customer, role=MEMBER, by=cast.operator)
     OutgoingEmail.objects.all().delete()
-    removal.remove_access(access=access, by=cast.installer)
+    removing.remove_access(access=access, by=cast.installer)
     assert mails() == [
         ("access-removed", "operator2@test.example"),
         ("access-removed", "operator@test.example"),
@@ -818,17 +819,17 @@ def test_the_owners_access_is_taken_by_nobody(cast: Cast) -> None:
     owned = make_owner(cast.site, cast.customer, cast.installer)
     for by in (cast.customer, cast.installer, cast.stranger):
         with refused("not yours to take away"):
-            removal.remove_access(access=owned, by=by)
+            removing.remove_access(access=owned, by=by)
 
 
 def test_the_owner_puts_the_installer_out(cast: Cast) -> None:
     make_owner(cast.site, cast.customer, cast.installer)
     installed = cast.site.accesses.get(reason="installed")
     given = share(cast.site, cast.installer, cast.contractor)
-    removal.remove_access(access=installed, by=cast.customer, also_given_on=False)
+    removing.remove_access(access=installed, by=cast.customer, also_given_on=False)
     assert live(cast.site) == {("Customer", "owner", 3), ("Contractor", "email", 3)}
     with refused("not yours to take away"):
-        removal.remove_access(access=given, by=cast.installer)
+        removing.remove_access(access=given, by=cast.installer)
 
 
 def test_what_is_removed_with_the_installer_is_not_the_owner(cast: Cast) -> None:
@@ -843,7 +844,7 @@ def test_what_is_removed_with_the_installer_is_not_the_owner(cast: Cast) -> None
     )
     share(cast.site, cast.installer, cast.contractor)
     installed = cast.site.accesses.get(reason="installed")
-    removal.remove_access(access=installed, by=cast.customer)
+    removing.remove_access(access=installed, by=cast.customer)
     assert live(cast.site) == {("Customer", "owner", 3)}
 
 
@@ -853,21 +854,21 @@ def test_what_is_removed_with_the_installer_is_not_the_owner(cast: Cast) -> None
 def test_a_level_is_changed_at_once_and_on_the_record(cast: Cast) -> None:
     access = share(cast.site, cast.installer, cast.contractor)
     made = invite(cast.site, cast.contractor, cast.stranger)
-    terms.change_level(access=access, by=cast.installer, level=VIEW)
+    changing.change_level(access=access, by=cast.installer, level=VIEW)
     assert live(cast.site) == {("Strøm & Søn", "installed", 3), ("Contractor", "email", 1)}
     made.refresh_from_db()
     assert made.state == "withdrawn"
     entry = Activity.objects.filter(verb=Verb.ACCESS_CHANGED).get()
     assert (entry.details["level"], entry.details["ended"]) == (1, False)
     before = state_of_everything()
-    terms.change_level(access=access, by=cast.installer, level=VIEW)
+    changing.change_level(access=access, by=cast.installer, level=VIEW)
     assert state_of_everything() == before
 
 
 def test_a_level_keeps_the_end_it_had(cast: Cast) -> None:
     end = in_days(5)
     access = share(cast.site, cast.installer, cast.contractor, VIEW, access_ends_at=end)
-    terms.change_level(access=access, by=cast.installer, level=MANAGE)
+    changing.change_level(access=access, by=cast.installer, level=MANAGE)
     access.refresh_from_db()
     assert (access.level, access.ends_at) == (MANAGE, end)
 
@@ -877,7 +878,7 @@ def test_a_level_is_not_changed_by_who_may_not(cast: Cast) -> None:
     installed = cast.site.accesses.get(reason="installed")
     given = share(cast.site, cast.installer, cast.contractor)
     removed = share(cast.site, cast.installer, cast.operator)
-    removal.remove_access(access=removed, by=cast.installer)
+    removing.remove_access(access=removed, by=cast.installer)
     cases = [
         (owned, cast.installer),
         (installed, cast.customer),
@@ -887,7 +888,7 @@ def test_a_level_is_not_changed_by_who_may_not(cast: Cast) -> None:
     ]
     for access, by in cases:
         with refused("not yours to change"):
-            terms.change_level(access=access, by=by, level=VIEW)
+            changing.change_level(access=access, by=by, level=VIEW)
 
 
 def test_two_ways_for_one_reason_become_one_where_one_covers_the_other(cast: Cast) -> None:
@@ -899,12 +900,12 @@ def test_two_ways_for_one_reason_become_one_where_one_covers_the_other(cast: Cas
         ("Contractor", "email", 1),
         ("Contractor", "email", 3),
     }
-    terms.change_level(access=for_now, by=cast.installer, level=VIEW)
+    changing.change_level(access=for_now, by=cast.installer, level=VIEW)
     for_now.refresh_from_db()
     for_good.refresh_from_db()
     assert (for_now.ended_at is None, for_good.ended_at is None) == (False, True)
     again = share(cast.site, cast.installer, cast.contractor, MANAGE, access_ends_at=in_days(5))
-    terms.change_level(access=for_good, by=cast.installer, level=MANAGE)
+    changing.change_level(access=for_good, by=cast.installer, level=MANAGE)
     again.refresh_from_db()
     assert again.ended_at is not None
     assert live(cast.site) == {("Strøm & Søn", "installed", 3), ("Contractor", "email", 3)}

@@ -33,7 +33,8 @@ from organisations import services as organisations
 from portal import limits
 from portal.errors import Refusal
 from portal.models import Activity
-from sharing import removal, taking_over, terms, transfer
+from sharing import taking_over, transfer
+from sharing.access import changing, removing
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
@@ -341,7 +342,7 @@ class Shares(RuleBasedStateMachine):
         access = self.access(way)
         gone = self.expect(
             world.may_end(by, way) or not world.holds(way),
-            lambda: removal.remove_access(access=access, by=self.users[by], also_given_on=also),
+            lambda: removing.remove_access(access=access, by=self.users[by], also_given_on=also),
         )
         if gone:
             wanted = [way, *(world.given_on_from(by, way) if also else [])]
@@ -358,7 +359,7 @@ class Shares(RuleBasedStateMachine):
         by, access = self.somebody(data, likely), self.access(way)
         if self.expect(
             world.may_set(by, way, level, ends),
-            lambda: terms.change_terms(
+            lambda: changing.change_terms(
                 access=access, by=self.users[by], level=level, ends_at=self.moment(ends)
             ),
         ):
@@ -376,7 +377,7 @@ class Shares(RuleBasedStateMachine):
         allowed = allowed and source.ends > way.ends
         extended = self.expect(
             allowed,
-            lambda: terms.extend(access=access, by=self.users[by], known_end=access.ends_at),
+            lambda: changing.extend(access=access, by=self.users[by], known_end=access.ends_at),
         )
         if extended:
             # Thirty days at the same time of day: the clocks may have been changed within them.

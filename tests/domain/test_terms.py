@@ -11,7 +11,7 @@ from locations.services import archive_location
 from organisations.services import add_member
 from portal.models import Activity
 from portal.verbs import Verb
-from sharing import terms
+from sharing.access import changing
 from sharing.permissions import Viewer
 from tests.cast import MEMBER, Cast, accept, invite, make_owner, share
 from tests.domain.tools import in_days, projected, projection, refused, state_of_everything
@@ -28,7 +28,7 @@ def end_of(access: Access) -> tuple[int, object]:
 def test_level_and_end_are_changed_together_and_recorded_from_what_to_what(cast: Cast) -> None:
     access = share(cast.site, cast.installer, cast.contractor, VIEW, access_ends_at=in_days(5))
     old, new = access.ends_at, in_days(50)
-    terms.change_terms(access=access, by=cast.colleague, level=CONFIGURE, ends_at=new)
+    changing.change_terms(access=access, by=cast.colleague, level=CONFIGURE, ends_at=new)
     assert end_of(access) == (CONFIGURE, new)
     assert projected(cast.site) == projection(cast.site)
     entry = Activity.objects.get(verb=Verb.ACCESS_CHANGED)
@@ -37,9 +37,9 @@ def test_level_and_end_are_changed_together_and_recorded_from_what_to_what(cast:
         "ends_at": [old.isoformat(), new.isoformat()],
     }
     before = state_of_everything()
-    terms.change_terms(access=access, by=cast.colleague, level=CONFIGURE, ends_at=new)
+    changing.change_terms(access=access, by=cast.colleague, level=CONFIGURE, ends_at=new)
     assert state_of_everything() == before
-    terms.change_terms(access=access, by=cast.colleague, level=CONFIGURE, ends_at=None)
+    changing.change_terms(access=access, by=cast.colleague, level=CONFIGURE, ends_at=None)
     assert end_of(access) == (CONFIGURE, None)
 
 
@@ -48,17 +48,17 @@ def test_nobody_gives_beyond_their_own_end(cast: Cast) -> None:
     given = share(cast.site, cast.contractor, cast.customer, VIEW, access_ends_at=in_days(5))
     for end in (in_days(21), None):
         with refused("nobody gives for longer than they have", field="access_ends"):
-            terms.change_terms(access=given, by=cast.contractor, level=VIEW, ends_at=end)
-    terms.change_terms(access=given, by=cast.contractor, level=MANAGE, ends_at=in_days(10))
+            changing.change_terms(access=given, by=cast.contractor, level=VIEW, ends_at=end)
+    changing.change_terms(access=given, by=cast.contractor, level=MANAGE, ends_at=in_days(10))
     # The installing party has no end, and may give what the contractor could not.
-    terms.change_terms(access=given, by=cast.installer, level=VIEW, ends_at=None)
+    changing.change_terms(access=given, by=cast.installer, level=VIEW, ends_at=None)
     assert end_of(given) == (VIEW, None)
 
 
 def test_a_time_that_is_over_is_no_end(cast: Cast) -> None:
     access = share(cast.site, cast.installer, cast.contractor)
     with refused("This day has passed", field="access_ends"):
-        terms.change_terms(access=access, by=cast.installer, level=MANAGE, ends_at=in_days(-1))
+        changing.change_terms(access=access, by=cast.installer, level=MANAGE, ends_at=in_days(-1))
 
 
 def test_an_archived_location_gives_nobody_more(cast: Cast) -> None:
@@ -66,10 +66,10 @@ def test_an_archived_location_gives_nobody_more(cast: Cast) -> None:
     archive_location(location=cast.site, by=cast.installer)
     for level, end in ((MANAGE, access.ends_at), (CONFIGURE, None)):
         with refused("has been archived"):
-            terms.change_terms(access=access, by=cast.installer, level=level, ends_at=end)
+            changing.change_terms(access=access, by=cast.installer, level=level, ends_at=end)
     with refused("has been archived"):
-        terms.extend(access=access, by=cast.installer, known_end=access.ends_at)
-    terms.change_terms(access=access, by=cast.installer, level=VIEW, ends_at=in_days(1))
+        changing.extend(access=access, by=cast.installer, known_end=access.ends_at)
+    changing.change_terms(access=access, by=cast.installer, level=VIEW, ends_at=in_days(1))
     assert end_of(access) == (VIEW, in_days(1))
 
 
@@ -78,10 +78,10 @@ def test_what_was_given_on_ends_with_it_at_the_latest(cast: Cast) -> None:
     for_good = share(cast.site, cast.contractor, cast.customer, VIEW)
     sooner = share(cast.site, cast.contractor, cast.operator, VIEW, access_ends_at=in_days(3))
     end, soon = in_days(10), sooner.ends_at
-    terms.change_terms(access=access, by=cast.installer, level=MANAGE, ends_at=end)
+    changing.change_terms(access=access, by=cast.installer, level=MANAGE, ends_at=end)
     assert [end_of(each) for each in (access, for_good, sooner)] == [(3, end), (1, end), (1, soon)]
     # Longer for one is not longer for the others: nobody asked for it.
-    terms.change_terms(access=access, by=cast.installer, level=MANAGE, ends_at=None)
+    changing.change_terms(access=access, by=cast.installer, level=MANAGE, ends_at=None)
     assert [end_of(each) for each in (access, for_good)] == [(3, None), (1, end)]
 
 
@@ -90,13 +90,13 @@ def test_part_of_ones_own_is_given_up_and_nothing_more_taken(cast: Cast) -> None
     access = share(cast.site, cast.installer, cast.contractor, CONFIGURE, access_ends_at=end)
     for level, ends_at in ((MANAGE, end), (CONFIGURE, None), (VIEW, in_days(31))):
         with refused("not give yourself more"):
-            terms.change_terms(access=access, by=cast.contractor, level=level, ends_at=ends_at)
-    terms.change_terms(access=access, by=cast.contractor, level=VIEW, ends_at=in_days(7))
+            changing.change_terms(access=access, by=cast.contractor, level=level, ends_at=ends_at)
+    changing.change_terms(access=access, by=cast.contractor, level=VIEW, ends_at=in_days(7))
     assert end_of(access) == (VIEW, in_days(7))
     # Not by the drop-down, which asks nothing first, and not by one click.
     for act in (
-        lambda: terms.change_level(access=access, by=cast.contractor, level=VIEW),
-        lambda: terms.extend(access=access, by=cast.contractor, known_end=in_days(7)),
+        lambda: changing.change_level(access=access, by=cast.contractor, level=VIEW),
+        lambda: changing.extend(access=access, by=cast.contractor, known_end=in_days(7)),
     ):
         with refused("not yours to change"):
             act()
@@ -108,7 +108,7 @@ def test_what_nobody_gave_has_neither_level_nor_end_to_choose(cast: Cast) -> Non
     for by in (cast.installer, cast.customer, cast.stranger):
         for access in (owned, installed):
             with refused("not yours to change"):
-                terms.change_terms(access=access, by=by, level=VIEW, ends_at=in_days(1))
+                changing.change_terms(access=access, by=by, level=VIEW, ends_at=in_days(1))
 
 
 def test_only_an_administrator_gives_up_what_is_the_organisations(cast: Cast) -> None:
@@ -116,8 +116,8 @@ def test_only_an_administrator_gives_up_what_is_the_organisations(cast: Cast) ->
     code = make_code(cast.site, cast.installer, MANAGE)
     access = accept(code, cast.operator, cast.operators)
     with refused("not yours to change"):
-        terms.change_terms(access=access, by=cast.customer, level=VIEW, ends_at=None)
-    terms.change_terms(access=access, by=cast.operator, level=VIEW, ends_at=None)
+        changing.change_terms(access=access, by=cast.customer, level=VIEW, ends_at=None)
+    changing.change_terms(access=access, by=cast.operator, level=VIEW, ends_at=None)
     assert end_of(access) == (VIEW, None)
 
 
@@ -128,7 +128,7 @@ def test_lowering_ends_what_it_opened(cast: Cast) -> None:
         invite(cast.site, cast.contractor, cast.customer),
         make_code(cast.site, cast.installer, MANAGE),
     )
-    terms.change_terms(access=access, by=cast.contractor, level=VIEW, ends_at=None)
+    changing.change_terms(access=access, by=cast.contractor, level=VIEW, ends_at=None)
     for each in (made, code):
         each.refresh_from_db()
         assert each.state == "withdrawn"
@@ -141,7 +141,7 @@ def test_a_second_click_extends_nothing(cast: Cast) -> None:
     access = share(cast.site, cast.installer, cast.contractor, VIEW, access_ends_at=in_days(5))
     known = access.ends_at
     for _ in range(3):
-        now = terms.extend(access=access, by=cast.installer, known_end=known)
+        now = changing.extend(access=access, by=cast.installer, known_end=known)
         assert now.ends_at - known >= timedelta(days=29, hours=22)
     changed = Activity.objects.filter(verb=Verb.ACCESS_CHANGED)
     assert [entry.details["changes"]["ends_at"] for entry in changed] == [
@@ -155,7 +155,7 @@ def test_a_last_day_stays_a_whole_day_over_a_change_of_the_clocks(cast: Cast) ->
     for days in (1, 120, 240, 330):
         end = timezone.make_aware(midnight + timedelta(days=days))
         access = share(cast.site, cast.installer, cast.contractor, VIEW, access_ends_at=end)
-        now = terms.extend(access=access, by=cast.installer, known_end=end)
+        now = changing.extend(access=access, by=cast.installer, known_end=end)
         local = timezone.localtime(now.ends_at)
         assert local.replace(tzinfo=None) == midnight + timedelta(days=days + 30)
 
@@ -164,22 +164,22 @@ def test_extending_goes_as_far_as_ones_own(cast: Cast) -> None:
     share(cast.site, cast.installer, cast.contractor, access_ends_at=in_days(20))
     given = share(cast.site, cast.contractor, cast.customer, VIEW, access_ends_at=in_days(5))
     own = Access.objects.get(user=cast.contractor)
-    now = terms.extend(access=given, by=cast.contractor, known_end=given.ends_at)
+    now = changing.extend(access=given, by=cast.contractor, known_end=given.ends_at)
     assert now.ends_at == own.ends_at
     with refused("nobody gives for longer than they have"):
-        terms.extend(access=given, by=cast.contractor, known_end=now.ends_at)
+        changing.extend(access=given, by=cast.contractor, known_end=now.ends_at)
 
 
 @pytest.mark.parametrize("days", [13, 15])
 def test_it_ends_soon_within_two_weeks(cast: Cast, days: int) -> None:
     access = share(cast.site, cast.installer, cast.contractor, VIEW, access_ends_at=in_days(days))
-    assert terms.ends_soon(access) is (days < 14)
-    assert not terms.ends_soon(cast.site.accesses.get(reason="installed"))
+    assert changing.ends_soon(access) is (days < 14)
+    assert not changing.ends_soon(cast.site.accesses.get(reason="installed"))
 
 
 def test_what_has_no_end_is_not_extended(cast: Cast) -> None:
     access = share(cast.site, cast.installer, cast.contractor)
     before = state_of_everything()
-    terms.extend(access=access, by=cast.installer, known_end=in_days(1))
+    changing.extend(access=access, by=cast.installer, known_end=in_days(1))
     assert state_of_everything() == before
     assert not Viewer.of(cast.contractor, cast.site).may_change(access)

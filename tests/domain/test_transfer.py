@@ -19,7 +19,8 @@ from portal.accounts.deletion import close_account, obstacles
 from portal.invitations.answering import Holder, Situation
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
-from sharing import kinds, removal, taking_over, transfer
+from sharing import kinds, taking_over, transfer
+from sharing.access import removing
 from sharing.invitations import codes as invitations_codes
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
@@ -187,7 +188,7 @@ def test_the_first_owner(cast: Cast) -> None:
     assert Verb.TRANSFERRED in verbs(cast) and replay() == as_it_is()
     assert Invitation.objects.live_code_of(cast.site) is not None
     installed = Access.objects.get(location=cast.site, reason="installed")
-    removal.remove_access(access=installed, by=cast.customer)
+    removing.remove_access(access=installed, by=cast.customer)
     assert live(cast.site) == {("Customer", "owner", 3)}
     assert visible_to(cast) == {"customer"}
 
@@ -229,7 +230,7 @@ def test_a_person_who_installed_it_stays_until_the_owner_ends_it(cast: Cast) -> 
     hand_over(cast, cast.contractor, cast.operator)
     assert live(cast.site) == {("Operator", "installed", 3), ("Contractor", "owner", 3)}
     assert ("transferred", cast.operator.email) in mails("transferred")
-    removal.remove_access(
+    removing.remove_access(
         access=Access.objects.live().get(location=cast.site, reason="installed"), by=cast.contractor
     )
     assert live(cast.site) == {("Contractor", "owner", 3)}
@@ -238,7 +239,7 @@ def test_a_person_who_installed_it_stays_until_the_owner_ends_it(cast: Cast) -> 
 
 def test_without_an_installing_party_the_owner_hands_over(cast: Cast) -> None:
     hand_over(cast, cast.customer)
-    removal.remove_access(
+    removing.remove_access(
         access=Access.objects.live().get(location=cast.site, reason="installed"), by=cast.customer
     )
     with refused(NOT_YOURS):
@@ -345,7 +346,7 @@ def test_stale_pages(cast: Cast) -> None:
 
 def put_out(cast: Cast) -> None:
     make_owner(cast.site, cast.customer, cast.installer)
-    removal.remove_access(
+    removing.remove_access(
         access=Access.objects.live().get(location=cast.site, reason="installed"), by=cast.customer
     )
 

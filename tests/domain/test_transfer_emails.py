@@ -12,7 +12,8 @@ from django.utils import timezone
 from portal import codes
 from portal.mail import outbox
 from portal.models import OutgoingEmail, User
-from sharing import removal, taking_over, transfer, transfer_emails
+from sharing import taking_over, transfer, transfer_emails
+from sharing.access import removing
 from sharing.models import Transfer
 from tests.cast import Cast, make_owner
 
@@ -165,7 +166,7 @@ def nobody_is_to_do_anything(cast: Cast) -> None:
     declined(cast)
     make_owner(cast.site, cast.customer, cast.installer)
     installed = cast.site.accesses.get(reason="installed")
-    removal.remove_access(access=installed, by=cast.customer)
+    removing.remove_access(access=installed, by=cast.customer)
 
 
 OBSOLETE: dict[str, tuple[Cause, str, str]] = {

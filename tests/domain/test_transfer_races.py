@@ -11,7 +11,8 @@ from portal.errors import Refusal
 from portal.invitations.answering import Situation
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
-from sharing import removal, taking_over, transfer
+from sharing import taking_over, transfer
+from sharing.access import removing
 from sharing.invitations import codes as invitations_codes
 from sharing.models import Transfer
 from tests.cast import Cast, make_cast, make_location, make_owner
@@ -147,7 +148,7 @@ def test_accepted_or_the_one_who_invited_is_put_out(people: Cast) -> None:
         installed = Access.objects.live().get(location=location, reason="installed")
 
         def puts_out(installed: Access = installed) -> object:
-            return removal.remove_access(access=installed, by=people.customer)
+            return removing.remove_access(access=installed, by=people.customer)
 
         _won, lost = split(at_once(accepts(found, people.contractor), puts_out))
         found.refresh_from_db()

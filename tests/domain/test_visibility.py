@@ -24,7 +24,7 @@ from locations.services import archive_location, change_location, give_access, r
 from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation
 from portal.models import Throttle, User
-from sharing import removal
+from sharing.access import removing
 from sharing.invitations import accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
@@ -71,8 +71,8 @@ def world(cast: Cast) -> Cast:
     give_access(
         location=both, party=cast.contractor, level=VIEW, reason=Access.Reason.CODE, by=by, ends_at=None
     )
-    removal.remove_access(access=share(site("removed"), by, cast.contractor), by=by)
-    removal.remove_access(access=share(site("left"), by, cast.contractor), by=cast.contractor)
+    removing.remove_access(access=share(site("removed"), by, cast.contractor), by=by)
+    removing.remove_access(access=share(site("left"), by, cast.contractor), by=cast.contractor)
     archived = site("archived")
     share(archived, by, cast.contractor)
     archive_location(location=archived, by=by)

@@ -10,7 +10,7 @@ from locations.models import Access, Location
 from locations.services import archive_location, give_access
 from organisations.services import add_member, create_organisation
 from portal.models import Throttle
-from sharing import removal
+from sharing.access import removing
 from tests.cast import MEMBER, Cast, make_location, share
 from tests.domain.test_visibility import let_time_pass
 from tests.domain.tools import in_days
@@ -42,7 +42,7 @@ def world(cast: Cast) -> Cast:
     to_operators(everything)
     share(everything, by, me, Level.VIEW)
     to_operators(site("operators until yesterday"), ends_at=in_days(1))
-    removal.remove_access(access=share(site("no longer mine"), by, me), by=by)
+    removing.remove_access(access=share(site("no longer mine"), by, me), by=by)
     share(make_location(cast.customer, None, "mine"), cast.customer, me)
     share(
         make_location(cast.customer, None, "mine until yesterday"),

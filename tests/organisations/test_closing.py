@@ -19,7 +19,7 @@ from organisations import closing, joining, services
 from organisations.models import Organisation
 from portal.models import Activity, User
 from portal.verbs import Verb
-from sharing import removal
+from sharing.access import removing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
@@ -126,7 +126,7 @@ def test_somebody_who_cannot_sign_in_manages_nothing(cast: Cast) -> None:
 
 def test_what_was_taken_back_counts_no_more(shared: Cast) -> None:
     theirs = Access.objects.get(user=shared.contractor)
-    removal.remove_access(access=theirs, by=shared.installer)
+    removing.remove_access(access=theirs, by=shared.installer)
     assert left(shared.firm) == {"Havnevej 2"}
 
 

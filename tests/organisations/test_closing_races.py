@@ -12,7 +12,7 @@ from organisations import services
 from organisations.closing import close_organisation
 from organisations.models import Organisation
 from portal.errors import Refusal
-from sharing import removal
+from sharing.access import removing
 from sharing.invitations import services as invitations
 from sharing.permissions import Viewer
 from tests.cast import MEMBER, Cast, accept, make_cast, make_location, make_person, share
@@ -101,7 +101,7 @@ def test_against_the_other_managers_access_being_taken_away(crew: Cast) -> None:
         theirs = Access.objects.get(location=site, user=crew.contractor)
         outcomes = at_once(
             lambda made=made: close(made, crew),
-            lambda theirs=theirs: removal.remove_access(access=theirs, by=crew.operator2),
+            lambda theirs=theirs: removing.remove_access(access=theirs, by=crew.operator2),
         )
         assert all(one is None or isinstance(one, Refusal | list) for one in outcomes), outcomes
         assert managers(site) in ({crew.contractor}, {made})
@@ -115,7 +115,7 @@ def test_against_the_other_manager_leaving(crew: Cast) -> None:
         theirs = Access.objects.get(location=site, user=crew.contractor)
         at_once(
             lambda made=made: close(made, crew),
-            lambda theirs=theirs: removal.remove_access(access=theirs, by=crew.contractor),
+            lambda theirs=theirs: removing.remove_access(access=theirs, by=crew.contractor),
         )
         assert managers(site) in ({crew.contractor}, {made})
         if managers(site) == {crew.contractor}:

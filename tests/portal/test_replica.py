@@ -92,7 +92,7 @@ from django.urls import reverse
 from locations.levels import Level
 from locations.models import Access, Location
 from portal.models import Activity
-from sharing import removal
+from sharing.access import removing
 from tests.cast import make_location, make_person, share
 
 call_command("prepare", verbosity=0)
@@ -109,7 +109,7 @@ connection.close()
 shutil.copy(settings.DATABASES["default"]["NAME"], settings.DATABASES["replica"]["NAME"])
 assert visitor.get(page).status_code == 200
 Location.objects.filter(pk=site.pk).update(name="Omdøbt")
-removal.remove_access(access=access, by=installer)
+removing.remove_access(access=access, by=installer)
 
 # On the copy the guest still has access; it is not asked.
 assert Access.objects.using("replica").live().filter(user=guest).exists()

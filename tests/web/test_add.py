@@ -19,7 +19,7 @@ from portal import codes
 from portal.lib.humanize import last_day, until
 from portal.mail.outbox import _builders
 from portal.models import OutgoingEmail, Throttle, User
-from sharing import removal
+from sharing.access import removing
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
@@ -354,7 +354,7 @@ def test_who_used_a_code_up_is_named_to_nobody_else(cast: Cast) -> None:
     answer(first, code)
     page = page_of(second, code)
     assert "has been accepted" in text_of(page) and cast.contractor.name not in page.content.decode()
-    removal.remove_access(access=Access.objects.get(user=cast.contractor, ended_at=None), by=cast.installer)
+    removing.remove_access(access=Access.objects.get(user=cast.contractor, ended_at=None), by=cast.installer)
     assert f"Accepted by {cast.contractor.name}" in text_of(page_of(first, code))
 
 

@@ -16,7 +16,7 @@ from organisations.services import add_member, end_membership
 from portal.lib.humanize import last_day
 from portal.mail import outbox
 from portal.models import OutgoingEmail, Throttle, User
-from sharing import removal
+from sharing.access import removing
 from sharing.invitations import services as invitations
 from sharing.permissions import Viewer
 from sharing.tab import tab_of
@@ -132,7 +132,7 @@ def test_whom_an_organisations_access_means(cast: Cast) -> None:
 
 def test_an_entry_that_is_over_leads_back(cast: Cast) -> None:
     access = share(cast.site, cast.installer, cast.contractor)
-    removal.remove_access(access=access, by=cast.installer)
+    removing.remove_access(access=access, by=cast.installer)
     client = signed_in(cast.installer)
     for answer in (client.get(address(access), follow=True), client.post(address(access), follow=True)):
         assert "This access has ended." in said(answer)
@@ -254,7 +254,7 @@ def test_an_archived_location_offers_no_terms(cast: Cast) -> None:
 def test_who_lost_a_location_reads_since_when_and_nobody_else_does(cast: Cast) -> None:
     """On every page of it and to every button; never its name, which may be another by now."""
     access = share(cast.site, cast.installer, cast.contractor, CONFIGURE)
-    removal.remove_access(access=access, by=cast.installer)
+    removing.remove_access(access=access, by=cast.installer)
     Location.objects.filter(pk=cast.site.pk).update(name="Secret new name")
     client, stranger = signed_in(cast.contractor), signed_in(cast.stranger)
     gets = [tab(cast.site), reverse("locations:detail", args=[cast.site.uuid]), address(access)]
@@ -285,7 +285,7 @@ def test_members_read_it_who_were_members_at_the_time(cast: Cast) -> None:
     left = add_member(organisation=cast.operators, user=cast.contractor, role=MEMBER, by=cast.operator)
     access = accept(make_code(cast.site, cast.installer, VIEW), cast.operator, cast.operators)
     end_membership(membership=left, by=cast.operator)
-    removal.remove_access(access=access, by=cast.installer)
+    removing.remove_access(access=access, by=cast.installer)
     add_member(organisation=cast.operators, user=cast.stranger, role=MEMBER, by=cast.operator)
     for user, told in ((cast.customer, True), (cast.contractor, False), (cast.stranger, False)):
         assert ("Your access" in text_of(signed_in(user).get(tab(cast.site)))) is told, user

@@ -15,7 +15,8 @@ from locations.services import archive_location
 from portal.lib.humanize import last_day
 from portal.models import Activity, OutgoingEmail
 from portal.verbs import Verb
-from sharing import kinds, removal, terms
+from sharing import kinds
+from sharing.access import changing, removing
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from tests.cast import Cast, accept, invite, make_owner, make_person, share
@@ -430,10 +431,10 @@ def test_a_tab_left_open_says_what_changed_meanwhile(cast: Cast) -> None:
     access = share(cast.site, cast.installer, cast.contractor)
     invitation = invite(cast.site, cast.contractor, cast.customer)
     client = signed_in(cast.contractor)
-    terms.change_level(access=access, by=cast.installer, level=Level.VIEW)
+    changing.change_level(access=access, by=cast.installer, level=Level.VIEW)
     for name in ("resend", "withdraw"):
         assert do(client, name, cast.site, invitation).status_code == 403
-    removal.remove_access(access=access, by=cast.installer)
+    removing.remove_access(access=access, by=cast.installer)
     assert do(client, "withdraw", cast.site, invitation).status_code == 404
 
 

@@ -17,7 +17,8 @@ from organisations.services import add_member, create_organisation
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
-from sharing import looking, removal
+from sharing import looking
+from sharing.access import removing
 from sharing.invitations import services as invitations
 from sharing.looking_views import LASTS, MARKER
 from sharing.permissions import Viewer
@@ -307,9 +308,9 @@ def test_it_ends_with_the_access_and_with_the_lookers_own(cast: Cast) -> None:
     access = share(cast.site, cast.installer, cast.contractor, VIEW)
     looker = share(cast.site, cast.installer, cast.operator, MANAGE)
     client, manager = looking_as(cast.installer, access), looking_as(cast.operator, access)
-    removal.remove_access(access=looker, by=cast.installer)
+    removing.remove_access(access=looker, by=cast.installer)
     assert manager.get(address(access)).status_code == 404
-    removal.remove_access(access=access, by=cast.installer)
+    removing.remove_access(access=access, by=cast.installer)
     assert "This access has ended." in said(client.get(address(access), follow=True))
 
 
@@ -329,7 +330,7 @@ def test_the_button_is_there_for_whom_it_works(cast: Cast) -> None:
     with pytest.raises(Refusal):
         looking.begin(access=viewer, by=cast.contractor)
     with pytest.raises(Refusal):
-        removal.remove_access(access=viewer, by=cast.installer)
+        removing.remove_access(access=viewer, by=cast.installer)
         looking.begin(access=viewer, by=cast.installer)
 
 

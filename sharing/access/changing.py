@@ -16,12 +16,12 @@ from locations.models import Access
 from portal.errors import Refusal
 from portal.lib.humanize import last_day
 from portal.models import User
+from sharing.access.removing import given_on_from, withdraw_of_those_who_lost
 from sharing.invitations.services import LOCATION_ARCHIVED, MAY_NOT_SHARE, lock_to_share
 from sharing.invitations.withdrawing import withdraw_all
 from sharing.models import Invitation
 from sharing.models.bulk import Outcome
 from sharing.permissions import Viewer, access_to_share_by
-from sharing.removal import given_on_from, withdraw_of_those_who_lost
 
 EXTENSION = timedelta(days=30)
 # One click extends what ends within this.

@@ -15,10 +15,10 @@ from locations.permissions import Party
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb
+from sharing.access.emails import queue_accesses_removed
 from sharing.invitations.withdrawing import withdraw_all, withdraw_transfers_of_those_who_lost
 from sharing.models import Invitation
 from sharing.permissions import Viewer, ways_to_share_by
-from sharing.removal_emails import queue_accesses_removed
 
 NOT_YOURS = _("This access is not yours to take away.")
 

@@ -1,0 +1,1 @@
+"""Access somebody has: changing it, taking it away, reminding of its end."""
