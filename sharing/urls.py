@@ -5,7 +5,6 @@ from django.urls import path
 from sharing import (
     add_views,
     bulk_views,
-    closing_views,
     entry_views,
     looking_views,
     mine_views,
@@ -13,6 +12,7 @@ from sharing import (
     review_views,
     transfer_views,
 )
+from sharing.deletion import views as deletion_views
 from sharing.invitations import views as invitations_views
 
 app_name = "sharing"
@@ -46,7 +46,7 @@ urlpatterns = [
     path(f"{_TAB}transfer/<uuid:transfer>/resend/", transfer_views.resend, name="transfer_resend"),
     path(f"{_TAB}transfer/<uuid:transfer>/withdraw/", transfer_views.withdraw, name="transfer_withdraw"),
     path(f"{_TAB}transfer/<uuid:transfer>/code/", transfer_views.show_code, name="transfer_code"),
-    path(_DELETE, closing_views.delete_organisation, name="delete_organisation"),
+    path(_DELETE, deletion_views.delete_organisation, name="delete_organisation"),
     path(_MANY, bulk_views.jobs, name="bulk_jobs"),
     path(f"{_MANY}share/", bulk_views.share, name="bulk_share"),
     path(f"{_MANY}access/", bulk_views.change, name="bulk_change"),

@@ -13,8 +13,9 @@ from organisations import inviting
 from organisations.models import MemberInvitation
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
-from sharing import closing, mine, requests
+from sharing import mine, requests
 from sharing.access import removing
+from sharing.deletion import account
 from sharing.invitations import services as invitations
 from sharing.models import AccessRequest, Invitation
 from sharing.permissions import Viewer
@@ -279,7 +280,7 @@ def test_with_the_account_go_its_requests(cast: Cast) -> None:
     person = make_person("leaver@test.example")
     ask_access(cast, by=person)
     ask_approval(cast, by=person)
-    closing.end_all_of(person)
+    account.end_all_of(person)
     assert not AccessRequest.objects.exists()
 
 

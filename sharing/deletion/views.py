@@ -14,7 +14,7 @@ from locations.models import Access, Location
 from locations.querysets import COUNT_CAP
 from organisations.models import JoinRequest, Organisation
 from portal.errors import Refusal
-from sharing.closing_forms import CloseForm
+from sharing.deletion.forms import CloseForm
 from sharing.models import Invitation
 
 
