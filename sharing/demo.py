@@ -18,11 +18,13 @@ from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation
 from portal.failures import Failure
 from portal.models import OutgoingEmail, Throttle, User
-from sharing import bulk, requests, taking_over, transfer
+from sharing import bulk, requests
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import BulkJob, Invitation
+from sharing.transfers import accepting as transfers_accepting
+from sharing.transfers import services as transfers
 
 PASSWORD = "demo"  # noqa: S105 (these accounts exist in demonstrations only)
 Role = Membership.Role
@@ -141,7 +143,7 @@ def _shares(sites: list[Location], people: dict[str, User], operator: Organisati
     """The first site shows everything at once; the next ones a kind and state each."""
     anna, first = people["installer"], sites[0]
     _own(first, people["customer"], anna)
-    transfer.start(location=sites[11], by=anna, email="customer@demo.example", message="Tak for opgaven!")
+    transfers.start(location=sites[11], by=anna, email="customer@demo.example", message="Tak for opgaven!")
     _accept(_invite(first, anna, "contractor@demo.example", Level.CONFIGURE, days=120), people["contractor"])
     _accept(_invite_operator(first, anna, operator), people["operator"])
     _invite(first, anna, "rasmus@sologvind.example", Level.VIEW)
@@ -216,8 +218,8 @@ def _share_many(sites: list[Location], by: User) -> None:
 
 
 def _own(location: Location, owner: User, by: User) -> None:
-    found = transfer.start(location=location, by=by, email=owner.email)
-    taking_over.accept(transfer=found, by=owner, nonce=found.nonce)
+    found = transfers.start(location=location, by=by, email=owner.email)
+    transfers_accepting.accept(transfer=found, by=owner, nonce=found.nonce)
 
 
 def _invite(location: Location, by: User, email: str, level: Level, *, days: int = 0) -> Invitation:

@@ -21,11 +21,12 @@ from portal.invitations.answering import Situation
 from portal.invitations.models import AbstractInvitation
 from portal.lib.humanize import masked
 from portal.models import User
-from sharing import bulk, kinds, offers, taking_over
+from sharing import bulk, kinds, offers
 from sharing.invitations import accepting
 from sharing.models import AccessRequest, Invitation, Offer, Transfer
 from sharing.permissions import best_access, shared_through, would_end
-from sharing.transfer_tab import for_the_next_owner
+from sharing.transfers import accepting as transfers_accepting
+from sharing.transfers.handover import for_the_next_owner
 
 SHOWN_OF_OFFER = 50
 # Where asking for a new one makes sense.
@@ -205,7 +206,7 @@ class TransferPage(InvitationPage):
         return context
 
     def accept(self, nonce: str) -> tuple[str, str]:
-        access = taking_over.accept(transfer=self.invitation, by=self.request.user, nonce=nonce)
+        access = transfers_accepting.accept(transfer=self.invitation, by=self.request.user, nonce=nonce)
         said = _("You are the Owner of {location} now. You decide who has access.")
         location = access.location
         return said.format(location=location), reverse("sharing:permissions", args=[location.uuid])

@@ -13,7 +13,7 @@ from portal.invitations.models import CODE_PURPOSE, AbstractInvitation
 from sharing.invitations.accepting import SHARES
 from sharing.models import Invitation, Offer, Transfer
 from sharing.offers import OFFERS
-from sharing.taking_over import TRANSFERS
+from sharing.transfers.accepting import TRANSFERS
 
 KINDS: dict[type[AbstractInvitation], Answering] = {
     Invitation: SHARES,

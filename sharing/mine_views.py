@@ -16,20 +16,21 @@ from portal.errors import Refusal
 from portal.invitations.models import AbstractInvitation
 from portal.lib.humanize import until
 from portal.models import User
-from sharing import kinds, mine, offers, transfer
+from sharing import kinds, mine, offers
 from sharing.invitations import services as invitations_services
 from sharing.models import Invitation, Offer, Transfer
+from sharing.transfers import services as transfers
 
 # The sender's verbs of each kind.
 _RENEW: dict[type[AbstractInvitation], Callable[[Any, User], Any]] = {
     Invitation: lambda found, by: invitations_services.renew(invitation=found, by=by),
     MemberInvitation: lambda found, by: inviting.renew(invitation=found, by=by),
-    Transfer: lambda found, by: transfer.renew(transfer=found, by=by),
+    Transfer: lambda found, by: transfers.renew(transfer=found, by=by),
 }
 _WITHDRAW: dict[type[AbstractInvitation], Callable[[Any, User], Any]] = {
     Invitation: lambda found, by: invitations_services.withdraw(invitation=found, by=by),
     MemberInvitation: lambda found, by: inviting.withdraw(invitation=found, by=by),
-    Transfer: lambda found, by: transfer.withdraw(transfer=found, by=by),
+    Transfer: lambda found, by: transfers.withdraw(transfer=found, by=by),
     Offer: lambda found, by: offers.withdraw(offer=found, by=by),
 }
 

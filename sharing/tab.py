@@ -15,7 +15,7 @@ from sharing import ways
 from sharing.access.changing import ends_soon
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
-from sharing.transfer_tab import Handover, handover_of
+from sharing.transfers.handover import Handover, handover_of
 
 MEMBERS_SHOWN = 100
 # More entries than this are searched and folded.

@@ -4,9 +4,10 @@ from celery import shared_task
 
 from organisations import inviting
 from portal.activity.record import Origin, acting_from
-from sharing import bulk, requests, review_mail, transfer
+from sharing import bulk, requests, review_mail
 from sharing.access import reminders as access_reminders
 from sharing.invitations import withdrawing
+from sharing.transfers import services as transfers
 
 
 @shared_task(name="sharing.tasks.settle_expired_invitations")
@@ -15,7 +16,7 @@ def settle_expired_invitations() -> None:
     with acting_from(Origin(via="worker")):
         withdrawing.settle_expired_invitations()
         inviting.settle_expired_invitations()
-        transfer.settle_expired()
+        transfers.settle_expired()
 
 
 @shared_task(name="sharing.tasks.remind_of_ends")

@@ -2,18 +2,10 @@
 
 from django.urls import path
 
-from sharing import (
-    add_views,
-    bulk_views,
-    entry_views,
-    looking_views,
-    mine_views,
-    request_views,
-    review_views,
-    transfer_views,
-)
+from sharing import add_views, bulk_views, entry_views, looking_views, mine_views, request_views, review_views
 from sharing.deletion import views as deletion_views
 from sharing.invitations import views as invitations_views
+from sharing.transfers import views as transfers_views
 
 app_name = "sharing"
 _TAB = "locations/<uuid:uuid>/permissions/"
@@ -42,10 +34,10 @@ urlpatterns = [
     path(f"{_VIEW_AS}activity/", looking_views.activity, name="view_as_activity"),
     path(f"{_VIEW_AS}settings/", looking_views.settings, name="view_as_settings"),
     path(f"{_VIEW_AS}leave/", looking_views.leave, name="view_as_leave"),
-    path(f"{_TAB}transfer/", transfer_views.transfer, name="transfer"),
-    path(f"{_TAB}transfer/<uuid:transfer>/resend/", transfer_views.resend, name="transfer_resend"),
-    path(f"{_TAB}transfer/<uuid:transfer>/withdraw/", transfer_views.withdraw, name="transfer_withdraw"),
-    path(f"{_TAB}transfer/<uuid:transfer>/code/", transfer_views.show_code, name="transfer_code"),
+    path(f"{_TAB}transfer/", transfers_views.transfer, name="transfer"),
+    path(f"{_TAB}transfer/<uuid:transfer>/resend/", transfers_views.resend, name="transfer_resend"),
+    path(f"{_TAB}transfer/<uuid:transfer>/withdraw/", transfers_views.withdraw, name="transfer_withdraw"),
+    path(f"{_TAB}transfer/<uuid:transfer>/code/", transfers_views.show_code, name="transfer_code"),
     path(_DELETE, deletion_views.delete_organisation, name="delete_organisation"),
     path(_MANY, bulk_views.jobs, name="bulk_jobs"),
     path(f"{_MANY}share/", bulk_views.share, name="bulk_share"),

@@ -16,13 +16,14 @@ from locations.models import Access
 from locations.services import archive_location
 from portal.errors import Refusal
 from portal.models import User
-from sharing import looking, transfer
+from sharing import looking
 from sharing.access import changing, removing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.invitations.services import correct_address
 from sharing.models import Invitation
 from sharing.permissions import Viewer
+from sharing.transfers import services as transfers
 from tests.cast import Cast
 from tests.domain.house import House, make_house, settle
 from tests.domain.tools import in_days, undone
@@ -197,7 +198,7 @@ def test_everybody_may_do_what_the_table_says_and_nothing_else(house: House) -> 
 
 def test_a_handover_that_waits_changes_nothing_for_anybody(house: House) -> None:
     """Until it is accepted (product rule 2)."""
-    transfer.start(location=house.location, by=house.cast.customer, email="next@test.example")
+    transfers.start(location=house.location, by=house.cast.customer, email="next@test.example")
     found = answers(house)
     assert (found["access"], found["invitations"]) == (read(ACCESS), read(INVITATIONS))
     assert found["location"] == row_of(read(LOCATION), "handed over")
@@ -264,7 +265,7 @@ def does(house: House, letter: str, what: str, by: User) -> Callable[[], Any]:
         "s": lambda: invitations.share_with_person(
             location=site, by=by, email="new@test.example", level=VIEW
         ),
-        "h": lambda: transfer.start(location=site, by=by, email="new@test.example"),
+        "h": lambda: transfers.start(location=site, by=by, email="new@test.example"),
     }
     return calls[letter]
 

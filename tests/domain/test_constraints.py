@@ -19,11 +19,11 @@ from organisations.inviting import invite as invite_members
 from organisations.models import JoinRequest, MemberInvitation, Membership
 from portal.models import Activity, User
 from sharing import bulk
-from sharing import transfer as transfers
 from sharing.access import removing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import AccessRequest, BulkJob, BulkLoss, Invitation, Offer, Transfer
+from sharing.transfers import services as transfers
 from tests.cast import Cast, invite, make_location, make_owner, share
 from tests.domain.tools import in_days
 

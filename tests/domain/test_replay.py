@@ -14,9 +14,11 @@ from portal.activity.record import unwritten
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.signals import delivery_changed
 from portal.verbs import Verb
-from sharing import requests, supporting, taking_over, transfer
+from sharing import requests, supporting
 from sharing.access import changing, removing
 from sharing.permissions import Viewer
+from sharing.transfers import accepting as transfers_accepting
+from sharing.transfers import services as transfers
 from tests.cast import Cast, accept, invite, make_location, make_person, share
 from tests.domain.replay import ACCESS_VERBS, as_it_is, record_of, replay
 from tests.domain.tools import in_days
@@ -66,9 +68,13 @@ def test_a_whole_life_is_rebuilt_after_every_step(cast: Cast) -> None:
     for owner in (cast.customer, cast.operator):
         sent_by = by if owner == cast.customer else cast.customer
         sent = step(
-            lambda owner=owner, sent_by=sent_by: transfer.start(location=site, by=sent_by, email=owner.email)
+            lambda owner=owner, sent_by=sent_by: transfers.start(location=site, by=sent_by, email=owner.email)
         )
-        step(lambda owner=owner, sent=sent: taking_over.accept(transfer=sent, by=owner, nonce=sent.nonce))
+        step(
+            lambda owner=owner, sent=sent: transfers_accepting.accept(
+                transfer=sent, by=owner, nonce=sent.nonce
+            )
+        )
     dated = step(lambda: share(site, by, make_person("late@test.example"), VIEW, access_ends_at=in_days(3)))
     Access.objects.filter(pk=dated.pk).update(ends_at=in_days(-1))
     locations.settle_ended_access()
@@ -130,7 +136,7 @@ def test_a_record_that_lies_is_found_out(cast: Cast) -> None:
 def test_delivery_of_invitations_of_every_kind_is_recorded(cast: Cast, kind: str, status: str) -> None:
     """To a location, to own one, to become a member: on the record of what it is about, and where it went."""
     invite(cast.site, cast.installer, make_person("one@test.example"))
-    transfer.start(location=cast.site, by=cast.installer, email="two@test.example")
+    transfers.start(location=cast.site, by=cast.installer, email="two@test.example")
     invite_member(cast.firm, cast.installer, "three@test.example")
     row = OutgoingEmail.objects.get(kind=kind)
     row.status, row.failure = status, "" if status == "delivered" else "address"

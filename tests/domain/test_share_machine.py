@@ -33,13 +33,14 @@ from organisations import services as organisations
 from portal import limits
 from portal.errors import Refusal
 from portal.models import Activity
-from sharing import taking_over, transfer
 from sharing.access import changing, removing
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
+from sharing.transfers import accepting as transfers_accepting
+from sharing.transfers import services as transfers
 from tests.cast import ADMINISTRATOR, MEMBER, make_location, make_person
 from tests.domain import share_model
 from tests.domain.share_model import DAY, NEVER, Offer, Way, World
@@ -259,7 +260,7 @@ class Shares(RuleBasedStateMachine):
 
         def act() -> Access:
             if offer.kind == "owner":
-                return taking_over.accept(transfer=row, by=self.users[by], nonce=row.nonce)
+                return transfers_accepting.accept(transfer=row, by=self.users[by], nonce=row.nonce)
             organisation = self.rows.get(party)
             return accepting.accept(
                 invitation=row, by=self.users[by], nonce=row.nonce, organisation=organisation
@@ -283,7 +284,7 @@ class Shares(RuleBasedStateMachine):
         assert offer
         by = self.somebody(data, [offer.to] if offer.to in PEOPLE else [])
         addressed = self.runs(by, offer.to) if offer.to in self.rows else by == offer.to
-        verb = taking_over.TRANSFERS.decline if offer.kind == "owner" else accepting.SHARES.decline
+        verb = transfers_accepting.TRANSFERS.decline if offer.kind == "owner" else accepting.SHARES.decline
         row, allowed = self.row(offer), addressed and world.open(offer)
         self.expect(allowed, lambda: verb(invitation=row, by=self.users[by], nonce=row.nonce))
         if allowed:
@@ -300,7 +301,7 @@ class Shares(RuleBasedStateMachine):
 
         def act() -> bool:
             if offer.kind == "owner":
-                return transfer.withdraw(transfer=row, by=self.users[by])
+                return transfers.withdraw(transfer=row, by=self.users[by])
             return invitations.withdraw(invitation=row, by=self.users[by])
 
         withdrawn = self.expect(may(by) and offer.state != "accepted", act)
@@ -320,7 +321,7 @@ class Shares(RuleBasedStateMachine):
             by = self.somebody(data, self.those(world.decides_who_owns))
             # Also to oneself, where it waits for somebody who has become one of those who decide.
             allowed = world.may_hand_over(by, offer.to, but=by) and offer.state in ("pending", "expired")
-            if self.expect(allowed, lambda: transfer.renew(transfer=row, by=self.users[by])):
+            if self.expect(allowed, lambda: transfers.renew(transfer=row, by=self.users[by])):
                 world.hand_over(by, offer.to)
             return
         by = self.somebody(data, self.those(lambda who: world.may_renew(who, offer)))
@@ -394,7 +395,7 @@ class Shares(RuleBasedStateMachine):
         to = self.pick(data, INVITED, lambda to: world.may_hand_over(by, to))
         sent = self.expect(
             world.may_hand_over(by, to),
-            lambda: transfer.start(location=self.site, by=self.users[by], email=self.users[to].email),
+            lambda: transfers.start(location=self.site, by=self.users[by], email=self.users[to].email),
         )
         if sent:
             world.hand_over(by, to).pk = sent.pk
@@ -451,7 +452,7 @@ class Shares(RuleBasedStateMachine):
         self.look_at_the_record()
         if works:
             withdrawing.settle_expired_invitations()
-            transfer.settle_expired()
+            transfers.settle_expired()
             locations.settle_ended_access()
             self.world.settle()
 

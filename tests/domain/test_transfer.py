@@ -19,14 +19,16 @@ from portal.accounts.deletion import close_account, obstacles
 from portal.invitations.answering import Holder, Situation
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
-from sharing import kinds, taking_over, transfer
+from sharing import kinds
 from sharing.access import removing
 from sharing.invitations import codes as invitations_codes
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
 from sharing.tab import tab_of
 from sharing.tasks import settle_expired_invitations
-from sharing.transfer_tab import for_the_next_owner, what_changes
+from sharing.transfers import accepting as transfers_accepting
+from sharing.transfers import services as transfers
+from sharing.transfers.handover import for_the_next_owner, what_changes
 from tests.cast import Cast, invite, make_location, make_owner, make_person, share
 from tests.domain.replay import as_it_is, replay
 from tests.domain.tools import live, mails, projected, refused
@@ -38,12 +40,12 @@ NOT_YOURS = "Only the Owner and whoever installed the location can hand it over.
 
 def start(cast: Cast, to: str = "contractor@test.example", by: Any = None, **more: Any) -> Transfer:
     Throttle.objects.all().delete()
-    return transfer.start(location=cast.site, by=by or cast.installer, email=to, **more)
+    return transfers.start(location=cast.site, by=by or cast.installer, email=to, **more)
 
 
 def accept(found: Transfer, by: User) -> Access:
     found = Transfer.objects.with_all().get(pk=found.pk)
-    return taking_over.accept(transfer=found, by=by, nonce=found.nonce)
+    return transfers_accepting.accept(transfer=found, by=by, nonce=found.nonce)
 
 
 def hand_over(cast: Cast, to: User, by: Any = None) -> Access:
@@ -93,17 +95,17 @@ def test_the_owner_and_the_installing_party_and_nobody_else(cast: Cast, owned: b
         assert Viewer.of(by, cast.site).may_transfer == (who in may), who
         if who in may:
             found = start(cast, "next@test.example", by)
-            assert transfer.renew(transfer=found, by=by).is_live()
-            assert len(transfer.show_code(transfer=found, by=by)) == 14
-            assert transfer.withdraw(transfer=found, by=by)
+            assert transfers.renew(transfer=found, by=by).is_live()
+            assert len(transfers.show_code(transfer=found, by=by)) == 14
+            assert transfers.withdraw(transfer=found, by=by)
             continue
         found = start(cast, "next@test.example")
         with refused(NOT_YOURS):
             start(cast, "other@test.example", by)
-        for act in (transfer.renew, transfer.withdraw, transfer.show_code):
+        for act in (transfers.renew, transfers.withdraw, transfers.show_code):
             with refused(NOT_YOURS):
                 act(transfer=found, by=by)  # type: ignore[operator]
-        transfer.withdraw(transfer=found, by=cast.installer)
+        transfers.withdraw(transfer=found, by=cast.installer)
 
 
 def test_it_is_sent_for_seven_days_and_changes_nothing(cast: Cast) -> None:
@@ -125,7 +127,7 @@ def test_the_owner_is_told_when_somebody_else_begins(cast: Cast) -> None:
     make_owner(cast.site, cast.customer, cast.installer)
     found = start(cast, "next@test.example")
     assert mails("transfer-started") == [("transfer-started", cast.customer.email)]
-    transfer.withdraw(transfer=found, by=cast.customer)
+    transfers.withdraw(transfer=found, by=cast.customer)
     start(cast, "next@test.example", cast.customer)
     assert len(mails("transfer-started")) == 1
 
@@ -151,7 +153,7 @@ def test_addresses_it_is_not_sent_to(cast: Cast, monkeypatch: pytest.MonkeyPatch
     assert start(cast, "next@test.example").is_live()
     assert state(found) == State.EXPIRED
     with refused("next@test.example has been invited already."):
-        transfer.renew(transfer=found, by=cast.installer)
+        transfers.renew(transfer=found, by=cast.installer)
     monkeypatch.setattr(limits, "INVITATIONS_BY_ACCOUNT", limits.Limit("x", 0, timedelta(hours=1)))
     with refused("You have sent very many invitations."):
         start(cast, "next@test.example")
@@ -257,11 +259,13 @@ STATES: dict[str, tuple[Arrange, Situation]] = {
     "live": (lambda cast, found: None, Situation.FINE),
     "expired": (lambda cast, found: run_out(found), Situation.EXPIRED),
     "withdrawn": (
-        lambda cast, found: transfer.withdraw(transfer=found, by=cast.colleague),
+        lambda cast, found: transfers.withdraw(transfer=found, by=cast.colleague),
         Situation.WITHDRAWN,
     ),
     "declined": (
-        lambda cast, found: taking_over.decline(invitation=found, by=cast.contractor, nonce=found.nonce),
+        lambda cast, found: transfers_accepting.decline(
+            invitation=found, by=cast.contractor, nonce=found.nonce
+        ),
         Situation.DECLINED,
     ),
     "accepted": (lambda cast, found: accept(found, cast.contractor), Situation.HAS_ACCESS),
@@ -301,13 +305,13 @@ def test_every_state_is_told_to_those_entitled(cast: Cast, name: str) -> None:
 
 def test_declining_and_asking_tell_whoever_invited(cast: Cast) -> None:
     found = start(cast)
-    taking_over.ask_for_new(invitation=found, by=cast.stranger)
-    taking_over.decline(invitation=found, by=cast.contractor, nonce=found.nonce)
+    transfers_accepting.ask_for_new(invitation=found, by=cast.stranger)
+    transfers_accepting.decline(invitation=found, by=cast.contractor, nonce=found.nonce)
     assert mails("transfer-declined") == [("transfer-declined", cast.installer.email)]
     assert mails("transfer-asked-for") == [("transfer-asked-for", cast.installer.email)]
     assert verbs(cast)[-2:] == [Verb.TRANSFER_ASKED_FOR, Verb.TRANSFER_DECLINED]
     with refused("contractor@test.example has answered meanwhile. Nothing was sent."):
-        transfer.renew(transfer=found, by=cast.installer)
+        transfers.renew(transfer=found, by=cast.installer)
     assert start(cast).renewed
 
 
@@ -315,30 +319,30 @@ def test_it_ends_after_seven_days_and_is_told_once(cast: Cast) -> None:
     found = start(cast)
     run_out(found)
     with refused("This code has ended."):
-        transfer.show_code(transfer=found, by=cast.installer)
+        transfers.show_code(transfer=found, by=cast.installer)
     settle_expired_invitations()
     settle_expired_invitations()
     assert state(found) == State.EXPIRED
     assert mails("transfer-expired") == [("transfer-expired", cast.installer.email)]
     assert verbs(cast).count(Verb.TRANSFER_EXPIRED) == 1
-    assert transfer.renew(transfer=found, by=cast.colleague).is_live()
+    assert transfers.renew(transfer=found, by=cast.colleague).is_live()
 
 
 def test_stale_pages(cast: Cast) -> None:
     """Renewed meanwhile, withdrawn meanwhile, accepted meanwhile."""
     found = start(cast)
     old = found.nonce
-    transfer.renew(transfer=found, by=cast.installer)
+    transfers.renew(transfer=found, by=cast.installer)
     with refused("This invitation was renewed meanwhile. Look at it again."):
-        taking_over.accept(transfer=found, by=cast.contractor, nonce=old)
-    transfer.withdraw(transfer=found, by=cast.installer)
-    assert not transfer.withdraw(transfer=found, by=cast.installer)
+        transfers_accepting.accept(transfer=found, by=cast.contractor, nonce=old)
+    transfers.withdraw(transfer=found, by=cast.installer)
+    assert not transfers.withdraw(transfer=found, by=cast.installer)
     with refused("This invitation was withdrawn meanwhile. Nothing was sent."):
-        transfer.renew(transfer=found, by=cast.installer)
+        transfers.renew(transfer=found, by=cast.installer)
     found = start(cast)
     accept(found, cast.contractor)
     with refused("contractor@test.example has accepted meanwhile."):
-        transfer.withdraw(transfer=found, by=cast.installer)
+        transfers.withdraw(transfer=found, by=cast.installer)
 
 
 # --- What ends with whoever invited, or with whoever was invited ------------------------------
@@ -374,7 +378,7 @@ LOSSES: dict[str, Callable[[Cast], Any]] = {
 @pytest.mark.parametrize("name", LOSSES)
 def test_it_is_withdrawn_at_once(cast: Cast, name: str) -> None:
     found = start(cast, by=cast.colleague)
-    bait = transfer.start(location=cast.bait, by=cast.stranger, email="next@test.example")
+    bait = transfers.start(location=cast.bait, by=cast.stranger, email="next@test.example")
     LOSSES[name](cast)
     assert state(found) == State.WITHDRAWN
     assert state(bait) == State.PENDING

@@ -12,9 +12,11 @@ from django.utils import timezone
 from portal import codes
 from portal.mail import outbox
 from portal.models import OutgoingEmail, User
-from sharing import taking_over, transfer, transfer_emails
 from sharing.access import removing
 from sharing.models import Transfer
+from sharing.transfers import accepting as transfers_accepting
+from sharing.transfers import emails as transfers_emails
+from sharing.transfers import services as transfers
 from tests.cast import Cast, make_owner
 
 pytestmark = pytest.mark.pages
@@ -23,7 +25,7 @@ Cause = Callable[[Cast], Any]
 
 
 def started(cast: Cast, **more: Any) -> Transfer:
-    made = transfer.start(location=cast.site, by=cast.installer, email=cast.contractor.email, **more)
+    made = transfers.start(location=cast.site, by=cast.installer, email=cast.contractor.email, **more)
     return Transfer.objects.with_all().get(pk=made.pk)
 
 
@@ -34,22 +36,22 @@ def of_the_customers(cast: Cast) -> Transfer:
 
 def accepted(cast: Cast) -> None:
     found = of_the_customers(cast)
-    taking_over.accept(transfer=found, by=cast.contractor, nonce=found.nonce)
+    transfers_accepting.accept(transfer=found, by=cast.contractor, nonce=found.nonce)
 
 
 def declined(cast: Cast) -> None:
     found = started(cast)
-    taking_over.decline(invitation=found, by=cast.contractor, nonce=found.nonce)
+    transfers_accepting.decline(invitation=found, by=cast.contractor, nonce=found.nonce)
 
 
 def expired(cast: Cast) -> None:
     end = timezone.now() - timedelta(days=1)
     Transfer.objects.filter(pk=started(cast).pk).update(invited_at=end - timedelta(days=7), expires_at=end)
-    transfer.settle_expired()
+    transfers.settle_expired()
 
 
 def asked_for(cast: Cast) -> None:
-    taking_over.ask_for_new(invitation=started(cast), by=cast.operator)
+    transfers_accepting.ask_for_new(invitation=started(cast), by=cast.operator)
 
 
 # what causes it, its kind, to whom, its subject and a sentence in English, its subject in Danish
@@ -126,7 +128,7 @@ def rendered(kind: str, reader: str) -> Any:
 
 
 def test_every_kind_stands_in_the_table() -> None:
-    ours = {k for k, builder in outbox._builders.items() if builder.__module__ == transfer_emails.__name__}
+    ours = {k for k, builder in outbox._builders.items() if builder.__module__ == transfers_emails.__name__}
     assert ours == {kind for _, kind, *_ in EMAILS}
 
 
@@ -171,17 +173,17 @@ def nobody_is_to_do_anything(cast: Cast) -> None:
 
 OBSOLETE: dict[str, tuple[Cause, str, str]] = {
     "withdrawn": (
-        lambda cast: transfer.withdraw(transfer=of_the_customers(cast), by=cast.customer),
+        lambda cast: transfers.withdraw(transfer=of_the_customers(cast), by=cast.customer),
         "transfer",
         "contractor",
     ),
     "withdrawn, to the Owner": (
-        lambda cast: transfer.withdraw(transfer=of_the_customers(cast), by=cast.customer),
+        lambda cast: transfers.withdraw(transfer=of_the_customers(cast), by=cast.customer),
         "transfer-started",
         "customer",
     ),
     "expired, and sent again": (
-        lambda cast: (expired(cast), transfer.renew(transfer=Transfer.objects.get(), by=cast.colleague)),
+        lambda cast: (expired(cast), transfers.renew(transfer=Transfer.objects.get(), by=cast.colleague)),
         "transfer-expired",
         "installer",
     ),

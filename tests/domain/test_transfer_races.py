@@ -11,10 +11,11 @@ from portal.errors import Refusal
 from portal.invitations.answering import Situation
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
-from sharing import taking_over, transfer
 from sharing.access import removing
 from sharing.invitations import codes as invitations_codes
 from sharing.models import Transfer
+from sharing.transfers import accepting as transfers_accepting
+from sharing.transfers import services as transfers
 from tests.cast import Cast, make_cast, make_location, make_owner
 from tests.domain.replay import as_it_is, record_of, replay
 from tests.domain.test_races import Act, at_once, split
@@ -52,12 +53,12 @@ def owners(location: Location) -> Any:
 
 
 def started(location: Location, by: User, to: User) -> Transfer:
-    return transfer.start(location=location, by=by, email=to.email)
+    return transfers.start(location=location, by=by, email=to.email)
 
 
 def accepts(found: Transfer, by: User) -> Act:
     """As a request does: everything read by itself, then one call."""
-    return lambda: taking_over.accept(
+    return lambda: transfers_accepting.accept(
         transfer=Transfer.objects.with_all().get(pk=found.pk), by=by, nonce=found.nonce
     )
 
@@ -77,7 +78,7 @@ def test_accepted_or_withdrawn(people: Cast) -> None:
 
         def withdraws(found: Transfer = found) -> bool:
             mine = Transfer.objects.get(pk=found.pk)
-            return transfer.withdraw(transfer=mine, by=people.installer)
+            return transfers.withdraw(transfer=mine, by=people.installer)
 
         won, lost = split(at_once(accepts(found, people.contractor), withdraws))
         assert (len(won), len(lost)) == (1, 1)
@@ -91,7 +92,7 @@ def test_accepted_or_sent_again(people: Cast) -> None:
         found = started(location, people.customer, people.contractor)
 
         def renews(found: Transfer = found) -> Transfer:
-            return transfer.renew(transfer=Transfer.objects.get(pk=found.pk), by=people.installer)
+            return transfers.renew(transfer=Transfer.objects.get(pk=found.pk), by=people.installer)
 
         accepted, renewed = at_once(accepts(found, people.contractor), renews)
         now = Transfer.objects.get(pk=found.pk)

@@ -19,8 +19,9 @@ from locations.models import ChargePoint, Circuit, Location  # noqa: E402
 from organisations.models import Membership  # noqa: E402
 from organisations.services import add_member, create_organisation  # noqa: E402
 from portal.models import OutgoingEmail, Throttle, User  # noqa: E402
-from sharing import requests, transfer  # noqa: E402
+from sharing import requests  # noqa: E402
 from sharing.invitations import services as invitations  # noqa: E402
+from sharing.transfers import services as transfers  # noqa: E402
 from tests.cast import ADMINISTRATOR, MEMBER, make_location, make_owner, make_person, share  # noqa: E402
 
 LOCATIONS = 120
@@ -82,7 +83,7 @@ def _share_much(site: Location, by: User, firm: object) -> None:
         Throttle.objects.all().delete()
     make_owner(site, make_person("owner@load.example", "Per"), by)
     requests.ask_for_approval(invitation=sent, by=make_person("asks@load.example", "Sofie"))
-    transfer.start(location=site, by=by, email="next@load.example")
+    transfers.start(location=site, by=by, email="next@load.example")
     Throttle.objects.all().delete()
 
 

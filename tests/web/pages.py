@@ -25,10 +25,11 @@ from portal import codes
 from portal.invitations.models import AbstractInvitation
 from portal.mail import outbox
 from portal.models import OutgoingEmail, User
-from sharing import bulk, transfer
+from sharing import bulk
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import BulkJob, Invitation, Offer, Transfer
+from sharing.transfers import services as transfers
 from tests.cast import MEMBER, Cast, accept, invite, make_owner, make_person, share
 
 PASSWORD = "rav-og-strandsand-7"
@@ -142,7 +143,7 @@ def make_scene(cast: Cast) -> Scene:
             make_code(site, cast.installer),
             make_expired(site, cast.installer),
             invite_member(cast.firm, cast.installer),
-            transfer.start(location=site, by=cast.installer, email="next@test.example"),
+            transfers.start(location=site, by=cast.installer, email="next@test.example"),
             draft_of(site, cast.installer),
             make_offer(site, cast.installer),
         ),
@@ -155,7 +156,7 @@ def make_scene(cast: Cast) -> Scene:
             make_code(bait, cast.stranger),
             make_expired(bait, cast.stranger),
             invite_member(cast.elsewhere, cast.stranger),
-            transfer.start(location=bait, by=cast.stranger, email="next@test.example"),
+            transfers.start(location=bait, by=cast.stranger, email="next@test.example"),
             draft_of(bait, cast.stranger),
             make_offer(bait, cast.stranger),
         ),

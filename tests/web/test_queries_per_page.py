@@ -8,8 +8,9 @@ from django.urls import reverse
 from organisations.inviting import invite as invite_members
 from organisations.services import create_organisation
 from portal.models import Throttle
-from sharing import requests, transfer
+from sharing import requests
 from sharing.invitations import services as invitations
+from sharing.transfers import services as transfers
 from tests.cast import MEMBER, make_location
 from tests.web.pages import ROLES, Scene, Visitor
 from tests.web.test_access_table import ROWS
@@ -27,7 +28,7 @@ def full_scene(scene: Scene) -> Scene:
     invite_members(organisation=scene.cast.elsewhere, by=stranger, addresses=[installer.email], role=MEMBER)
     offered = make_location(stranger, scene.cast.elsewhere, "Offered")
     invitations.share_with_person(location=offered, by=stranger, email=installer.email, level=1)
-    transfer.start(location=offered, by=stranger, email=installer.email)
+    transfers.start(location=offered, by=stranger, email=installer.email)
     requests.ask_for_approval(invitation=scene.own.invitation, by=stranger)
     Throttle.objects.all().delete()
     return scene

@@ -13,8 +13,9 @@ from organisations.services import add_member, create_organisation
 from portal.activity.record import record
 from portal.models import Throttle
 from portal.verbs import Verb
-from sharing import requests, transfer
+from sharing import requests
 from sharing.invitations import services as invitations
+from sharing.transfers import services as transfers
 from tests.cast import MEMBER, Cast, make_location, make_person, share
 from tests.web.pages import signed_in
 
@@ -64,7 +65,7 @@ def test_permissions_tab(cast: Cast, django_assert_num_queries: Counter, rows: i
     url = reverse("sharing:permissions", args=[cast.site.uuid])
     count(django_assert_num_queries, cast, "installer", url, 10, rows * 3, 'class="row-main"')
     # Somebody invited to become Owner costs nothing.
-    transfer.start(location=cast.site, by=cast.installer, email=cast.contractor.email)
+    transfers.start(location=cast.site, by=cast.installer, email=cast.contractor.email)
     count(django_assert_num_queries, cast, "installer", url, 10, rows * 3 + 1, 'class="row-main"')
 
 
@@ -116,7 +117,7 @@ def test_add_page(cast: Cast, django_assert_num_queries: Counter, rows: int) -> 
         invitations.share_with_person(
             location=location, by=cast.installer, email=cast.customer.email, level=Level.VIEW
         )
-        transfer.start(location=location, by=cast.installer, email=cast.customer.email)
+        transfers.start(location=location, by=cast.installer, email=cast.customer.email)
         Throttle.objects.all().delete()
     count(django_assert_num_queries, cast, "customer", reverse("sharing:add"), 6, rows * 3, "row-link")
 
@@ -151,7 +152,7 @@ def test_transfer_pages(cast: Cast, django_assert_num_queries: Counter, rows: in
         Throttle.objects.all().delete()
     url = reverse("sharing:transfer", args=[cast.site.uuid])
     count(django_assert_num_queries, cast, "installer", url, 5, 1, "Everybody else keeps")
-    found = transfer.start(location=cast.site, by=cast.installer, email=cast.customer.email)
+    found = transfers.start(location=cast.site, by=cast.installer, email=cast.customer.email)
     url = reverse("sharing:invitation", args=[found.uuid])
     count(django_assert_num_queries, cast, "customer", url, 10, rows, "by e-mail invitation")
 

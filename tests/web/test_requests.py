@@ -14,9 +14,10 @@ from locations.models import Access
 from locations.services import archive_location
 from organisations.inviting import invite as invite_members
 from portal.models import User
-from sharing import requests, tasks, transfer
+from sharing import requests, tasks
 from sharing.invitations import codes as invitations_codes
 from sharing.models import AccessRequest
+from sharing.transfers import services as transfers
 from tests.cast import MEMBER, Cast, invite, make_location
 from tests.domain.tools import undone
 from tests.web.pages import (
@@ -67,7 +68,7 @@ def test_what_waits_is_answered_there(cast: Cast) -> None:
 
 def test_becoming_owner_is_looked_at_before_it_is_accepted(cast: Cast) -> None:
     """The list leads to the page that says what changes for whom; there is no button beside the name."""
-    found = transfer.start(location=cast.site, by=cast.installer, email=cast.customer.email)
+    found = transfers.start(location=cast.site, by=cast.installer, email=cast.customer.email)
     page = signed_in(cast.customer).get(reverse(INVITATIONS))
     assert "Installer invites you to become its Owner" in text_of(page)
     assert reverse("sharing:invitation", args=[found.uuid]) in main_of(page)

@@ -8,8 +8,8 @@ from django.urls import reverse
 from locations.models import Access
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import transfer
 from sharing.models import Transfer
+from sharing.transfers import services as transfers
 from tests.cast import Cast, make_owner, make_person
 from tests.web.pages import grouped, letter, link_in, main_of, said, signed_in, text_of
 
@@ -20,7 +20,7 @@ def url(cast: Cast, name: str, *more: Any) -> str:
 
 def start(cast: Cast, by: User | None = None) -> Transfer:
     Throttle.objects.all().delete()
-    return transfer.start(location=cast.site, by=by or cast.installer, email=cast.contractor.email)
+    return transfers.start(location=cast.site, by=by or cast.installer, email=cast.contractor.email)
 
 
 def test_the_customer_is_invited_accepts_and_ends_the_installers_access(cast: Cast) -> None:
@@ -141,7 +141,7 @@ def test_once_whoever_invited_may_no_longer(cast: Cast) -> None:
 def test_a_code_that_ended_tells_a_stranger_nothing_and_is_on_the_record(cast: Cast) -> None:
     found = start(cast)
     code = grouped(found)
-    transfer.withdraw(transfer=found, by=cast.installer)
+    transfers.withdraw(transfer=found, by=cast.installer)
     page = signed_in(cast.stranger).get(reverse("sharing:open", args=[code]), follow=True)
     assert page.status_code == 404
     assert "We don't know this code, or it no longer works." in text_of(page)

@@ -1,4 +1,4 @@
-"""Handing a location over. `sharing.permissions` decides, `sharing.transfer` does; this shows and asks."""
+"""Handing a location over. `sharing.permissions` decides, `services` does; this shows and asks."""
 
 from uuid import UUID
 
@@ -14,13 +14,13 @@ from locations.levels import Level
 from locations.models import Location
 from portal.errors import Refusal
 from portal.lib.humanize import until
-from sharing import transfer as services
 from sharing.invitations import qr
 from sharing.models import Transfer
 from sharing.pages import do, page, sheet_or_page, to_tab
 from sharing.permissions import Viewer
-from sharing.transfer_forms import TransferForm
-from sharing.transfer_tab import what_changes
+from sharing.transfers import services
+from sharing.transfers.forms import TransferForm
+from sharing.transfers.handover import what_changes
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -47,7 +47,7 @@ def handover_of(viewer: Viewer, transfers: list[Transfer], undelivered: dict[str
 
 
 def what_changes(viewer: Viewer) -> list[str]:
-    """What accepting will change, for whom, as `sharing.taking_over.accept` does it. A sentence each."""
+    """What accepting will change, for whom, as `accepting.accept` does it. A sentence each."""
     lines = [_("The new Owner sees everything there, decides who has access, and can end anybody's.")]
     owner, installer = viewer.owner, _installer(viewer)
     if owner:

@@ -14,12 +14,12 @@ from locations.models import Access, Location
 from portal.invitations.answering import Answering, Situation
 from portal.models import User
 from portal.verbs import Verb
-from sharing import transfer_emails as emails
 from sharing.access import removing
 from sharing.invitations.withdrawing import withdraw_pending
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
 from sharing.record import record_transfer
+from sharing.transfers import emails
 
 
 class AnsweringTransfers(Answering):

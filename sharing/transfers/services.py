@@ -1,7 +1,7 @@
 """Handing a location over: inviting its next Owner, renewing, withdrawing (product rule 2).
 
-Nothing changes before the other side accepts; that stands in `sharing.taking_over`. Each verb locks the
-location, asks `sharing.permissions` again under the lock, changes, and records, in one transaction.
+Nothing changes before the other side accepts; that stands in `accepting`. Each verb locks the location,
+asks `sharing.permissions` again under the lock, changes, and records, in one transaction.
 """
 
 from allauth.account.models import EmailAddress
@@ -15,11 +15,11 @@ from portal.errors import Refusal
 from portal.invitations.models import CODE_HAS_ENDED, WITHDRAWN_MEANWHILE, settle_due, throttle
 from portal.models import User
 from portal.verbs import Verb
-from sharing import transfer_emails as emails
 from sharing.invitations.withdrawing import withdraw_pending_transfer
 from sharing.models import Transfer
 from sharing.permissions import Viewer
 from sharing.record import record_transfer
+from sharing.transfers import emails
 
 NOT_YOURS = _("Only the Owner and whoever installed the location can hand it over.")
 

@@ -1,0 +1,1 @@
+"""Handing a location over to a new Owner."""
