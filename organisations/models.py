@@ -37,7 +37,7 @@ class Organisation(models.Model):
     # As people read them, with commas between; compared by `permissions.may_ask_to_join`.
     join_domains = models.CharField(_("e-mail domains that may ask to join"), max_length=1000, blank=True)
     requires_two_step = models.BooleanField(_("Administrators must use two-step sign-in"), default=False)
-    # In months; 0 is never. Who reviews, and when it is due, is known to `sharing.review_mail`.
+    # In months; 0 is never. Who reviews, and when it is due, is known to `sharing.reviews.reminders`.
     review_every = models.PositiveSmallIntegerField(
         _("e-mail to review who has access"),
         choices=[(0, _("Never")), (6, _("Every 6 months")), (12, _("Every year"))],

@@ -11,5 +11,3 @@ class SharingConfig(AppConfig):
     def ready(self) -> None:
         """Listen to what the floors below tell."""
         import_module("sharing.receivers")
-        # Its e-mails can be built wherever the portal runs.
-        import_module("sharing.review_mail")

@@ -4,9 +4,10 @@ from celery import shared_task
 
 from organisations import inviting
 from portal.activity.record import Origin, acting_from
-from sharing import bulk, requests, review_mail
+from sharing import bulk, requests
 from sharing.access import reminders as access_reminders
 from sharing.invitations import withdrawing
+from sharing.reviews import reminders as reviews_reminders
 from sharing.transfers import services as transfers
 
 
@@ -30,7 +31,7 @@ def remind_of_ends() -> None:
 def ask_for_reviews() -> None:
     """Ask those for whom it is time to review who has access."""
     with acting_from(Origin(via="worker")):
-        review_mail.ask_those_due()
+        reviews_reminders.ask_those_due()
 
 
 @shared_task(name="sharing.tasks.look_up_requests")

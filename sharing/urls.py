@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from sharing import add_views, bulk_views, entry_views, looking_views, mine_views, request_views, review_views
+from sharing import add_views, bulk_views, entry_views, looking_views, mine_views, request_views
 from sharing.deletion import views as deletion_views
 from sharing.invitations import views as invitations_views
+from sharing.reviews import views as reviews_views
 from sharing.transfers import views as transfers_views
 
 app_name = "sharing"
@@ -50,11 +51,11 @@ urlpatterns = [
     path("invitations/<uuid:uuid>/withdraw/", mine_views.withdraw, name="withdraw_mine"),
     path("invitations/<uuid:uuid>/again/", bulk_views.again, name="offer_again"),
     path("invitations/requests/<uuid:uuid>/", request_views.answer, name="request"),
-    path("review/", review_views.review, name="review"),
-    path("review/mail/", review_views.mail, name="review_mail"),
-    path(_REVIEW, review_views.party, name="review_party"),
-    path(f"{_REVIEW}keep/", review_views.keep, name="review_keep"),
-    path(f"{_REVIEW}end/", review_views.end, name="review_end"),
+    path("review/", reviews_views.review, name="review"),
+    path("review/mail/", reviews_views.mail, name="review_mail"),
+    path(_REVIEW, reviews_views.party, name="review_party"),
+    path(f"{_REVIEW}keep/", reviews_views.keep, name="review_keep"),
+    path(f"{_REVIEW}end/", reviews_views.end, name="review_end"),
     path("add/", add_views.add, name="add"),
     path("add/check/", add_views.check, name="check"),
     path("add/switch/", add_views.switch_account, name="switch_account"),

@@ -14,10 +14,10 @@ from portal.errors import Refusal
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
-from sharing import review
 from sharing.access import removing
 from sharing.models import AccessReview
 from sharing.permissions import Viewer
+from sharing.reviews import services as reviews
 from tests.cast import MEMBER, Cast, accept, make_location, make_owner, make_person, share
 from tests.domain.tools import in_days, mails
 from tests.web.pages import Scene, make_code
@@ -26,7 +26,7 @@ VIEW, CONFIGURE, MANAGE = Level
 
 
 def found(user: User) -> set[int]:
-    return {item.access.pk for item in review.items_of(user)}
+    return {item.access.pk for item in reviews.items_of(user)}
 
 
 def one_by_one(user: User) -> set[int]:
@@ -104,7 +104,7 @@ def test_a_party_is_one_group_however_many_locations_and_ways(cast: Cast) -> Non
     accept(make_code(other, cast.installer, VIEW), cast.contractor)
     share(other, cast.installer, cast.contractor, MANAGE)
     share(other, cast.installer, cast.customer, VIEW)
-    groups = review.groups_of(review.items_of(cast.installer))
+    groups = reviews.groups_of(reviews.items_of(cast.installer))
     assert [str(group.party) for group in groups] == ["Contractor", "Customer"]
     group = groups[0]
     assert [location.name for location in group.locations] == ["Anden vej 1", "Havnevej 2"]
@@ -114,9 +114,9 @@ def test_a_party_is_one_group_however_many_locations_and_ways(cast: Cast) -> Non
     assert [one.ends_at for one in groups] == [None, None]
     last = in_days(30)
     Access.objects.filter(user=cast.contractor, ends_at=None).update(ends_at=last)
-    assert review.groups_of(review.items_of(cast.installer))[0].ends_at == last
-    assert review.group_of(cast.installer, cast.contractor.uuid) is not None
-    assert review.group_of(cast.installer, cast.stranger.uuid) is None
+    assert reviews.groups_of(reviews.items_of(cast.installer))[0].ends_at == last
+    assert reviews.group_of(cast.installer, cast.contractor.uuid) is not None
+    assert reviews.group_of(cast.installer, cast.stranger.uuid) is None
 
 
 @pytest.mark.parametrize("parties", [1, 3, 50])
@@ -128,11 +128,11 @@ def test_as_many_queries_for_one_as_for_many(
     for number in range(parties):
         location = make_location(cast.installer, cast.firm, f"Vej {number}")
         person = make_person(f"p{number}@test.example")
-        review.keep(accesses=[_given(location, person, cast)], by=cast.installer, seen=timezone.now())
+        reviews.keep(accesses=[_given(location, person, cast)], by=cast.installer, seen=timezone.now())
     with django_assert_num_queries(6):
-        groups = review.groups_of(review.items_of(cast.installer))
+        groups = reviews.groups_of(reviews.items_of(cast.installer))
         assert [group.unused for group in groups] == [0] * (parties + 1)
-        assert review.given_on(groups[0].items) == []
+        assert reviews.given_on(groups[0].items) == []
 
 
 def _given(location: Location, person: User, cast: Cast) -> Access:
@@ -167,8 +167,8 @@ def test_what_a_party_has_not_opened_for_a_year_is_marked(cast: Cast) -> None:
     """Never since it got it over a year ago, or last over a year ago; not what is younger."""
     access = share(cast.site, cast.installer, cast.contractor, VIEW)
 
-    def item() -> review.Item:
-        return review.items_of(cast.installer)[0]
+    def item() -> reviews.Item:
+        return reviews.items_of(cast.installer)[0]
 
     assert (item().is_unused, item().opened) == (False, None)
     a_year_ago(access)
@@ -186,10 +186,10 @@ def test_one_of_an_organisation_opened_it_for_all(cast: Cast) -> None:
     """And that one may have left it since."""
     access = accept(make_code(cast.site, cast.installer, VIEW), cast.operator, cast.operators)
     a_year_ago(access)
-    assert review.groups_of(review.items_of(cast.installer))[0].unused == 1
+    assert reviews.groups_of(reviews.items_of(cast.installer))[0].unused == 1
     opened(cast.site, cast.operator2)
     cast.operators.memberships.filter(user=cast.operator2).delete()
-    group = review.groups_of(review.items_of(cast.installer))[0]
+    group = reviews.groups_of(reviews.items_of(cast.installer))[0]
     assert (group.unused, group.opened) == (0, timezone.localdate())
 
 
@@ -200,26 +200,26 @@ def test_keeping_is_on_the_record_once(cast: Cast) -> None:
     """A second click, and a second Administrator who saw the same page, change nothing."""
     access = share(cast.site, cast.installer, cast.contractor, VIEW)
     seen = timezone.now()
-    assert review.keep(accesses=[access], by=cast.installer, seen=seen) == [access]
-    assert review.keep(accesses=[access], by=cast.installer, seen=seen) == []
-    assert review.keep(accesses=[access], by=cast.colleague, seen=seen) == []
+    assert reviews.keep(accesses=[access], by=cast.installer, seen=seen) == [access]
+    assert reviews.keep(accesses=[access], by=cast.installer, seen=seen) == []
+    assert reviews.keep(accesses=[access], by=cast.colleague, seen=seen) == []
     entry = Activity.objects.get(verb=Verb.REVIEWED)
     assert (entry.actor_id, entry.location_id, entry.party_name) == (
         cast.installer.pk,
         cast.site.pk,
         "Contractor",
     )
-    group = review.groups_of(review.items_of(cast.installer))[0]
+    group = reviews.groups_of(reviews.items_of(cast.installer))[0]
     assert group.review is not None and group.review.by == cast.installer and group.unanswered == 0
     # Looked at again later, it is another answer.
-    assert review.keep(accesses=[access], by=cast.colleague, seen=timezone.now()) == [access]
+    assert reviews.keep(accesses=[access], by=cast.colleague, seen=timezone.now()) == [access]
     assert AccessReview.objects.get().by == cast.colleague
     assert Activity.objects.filter(verb=Verb.REVIEWED).count() == 2
 
 
 def test_an_organisation_kept_stands_in_its_own_record_too(cast: Cast) -> None:
     access = accept(make_code(cast.site, cast.installer, VIEW), cast.operator, cast.operators)
-    review.keep(accesses=[access], by=cast.installer, seen=timezone.now())
+    reviews.keep(accesses=[access], by=cast.installer, seen=timezone.now())
     entry = Activity.objects.get(verb=Verb.REVIEWED)
     assert (entry.organisation_id, entry.party_name) == (cast.operators.pk, "Nordlys")
 
@@ -228,16 +228,16 @@ def test_what_was_given_after_the_page_was_seen_is_not_kept_unseen(cast: Cast) -
     first = share(cast.site, cast.installer, cast.contractor, VIEW)
     seen = timezone.now()
     second = share(make_location(cast.installer, cast.firm), cast.installer, cast.contractor, MANAGE)
-    assert review.keep(accesses=[first, second], by=cast.installer, seen=seen) == [first]
-    group = review.groups_of(review.items_of(cast.installer))[0]
+    assert reviews.keep(accesses=[first, second], by=cast.installer, seen=seen) == [first]
+    group = reviews.groups_of(reviews.items_of(cast.installer))[0]
     assert (group.unanswered, group.review) == (1, None)
 
 
 def test_an_old_answer_is_to_be_given_again(cast: Cast) -> None:
     access = share(cast.site, cast.installer, cast.contractor, VIEW)
-    review.keep(accesses=[access], by=cast.installer, seen=timezone.now())
+    reviews.keep(accesses=[access], by=cast.installer, seen=timezone.now())
     AccessReview.objects.update(at=in_days(-183))
-    item = review.items_of(cast.installer)[0]
+    item = reviews.items_of(cast.installer)[0]
     assert not item.is_answered and item.review is not None
 
 
@@ -245,14 +245,14 @@ def test_an_old_answer_is_to_be_given_again(cast: Cast) -> None:
 def test_nobody_keeps_what_is_not_theirs_to_end(cast: Cast, who: str) -> None:
     access = share(cast.site, cast.installer, cast.contractor, MANAGE)
     with pytest.raises(Refusal, match="no longer yours to review"):
-        review.keep(accesses=[access], by=getattr(cast, who), seen=timezone.now())
+        reviews.keep(accesses=[access], by=getattr(cast, who), seen=timezone.now())
     assert not AccessReview.objects.exists() and not Activity.objects.filter(verb=Verb.REVIEWED).exists()
 
 
 def test_of_several_only_those_that_are_theirs_are_kept(cast: Cast) -> None:
     mine = share(cast.site, cast.installer, cast.contractor, VIEW)
     bait = share(cast.bait, cast.stranger, cast.contractor, VIEW)
-    assert review.keep(accesses=[mine, bait], by=cast.installer, seen=timezone.now()) == [mine]
+    assert reviews.keep(accesses=[mine, bait], by=cast.installer, seen=timezone.now()) == [mine]
 
 
 # --- End -------------------------------------------------------------------------------------------
@@ -265,17 +265,17 @@ def test_ending_all_a_party_has_tells_it_once(cast: Cast) -> None:
         accept(make_code(site, cast.installer, MANAGE), cast.operator, cast.operators) for site in sites
     ]
     on = share(cast.site, cast.operator, cast.contractor, VIEW)
-    items = review.items_of(cast.installer)
-    assert review.given_on([item for item in items if item.access in accesses]) == [on]
-    assert review.given_on(items) == []
+    items = reviews.items_of(cast.installer)
+    assert reviews.given_on([item for item in items if item.access in accesses]) == [on]
+    assert reviews.given_on(items) == []
     OutgoingEmail.objects.all().delete()
-    assert set(review.end(accesses=accesses, by=cast.installer)) == {*accesses, on}
+    assert set(reviews.end(accesses=accesses, by=cast.installer)) == {*accesses, on}
     assert mails() == [
         ("access-removed", "contractor@test.example"),
         ("accesses-removed", "operator2@test.example"),
         ("accesses-removed", "operator@test.example"),
     ]
-    assert review.end(accesses=accesses, by=cast.installer) == []
+    assert reviews.end(accesses=accesses, by=cast.installer) == []
     assert len(mails()) == 3 and found(cast.installer) == set()
     row = OutgoingEmail.objects.filter(kind="accesses-removed").first()
     assert row is not None
@@ -288,7 +288,7 @@ def test_of_many_locations_some_are_named(cast: Cast, monkeypatch: pytest.Monkey
     monkeypatch.setattr("sharing.invitations.emails.NAMED", 1)
     sites = [cast.site, make_location(cast.installer, cast.firm, "Vej 1")]
     accesses = [share(site, cast.installer, cast.contractor, VIEW) for site in sites]
-    review.end(accesses=accesses, by=cast.installer)
+    reviews.end(accesses=accesses, by=cast.installer)
     letter = outbox.render(OutgoingEmail.objects.get(kind="accesses-removed"))
     assert letter is not None and "Havnevej 2" in letter.body and "1 more, in the portal" in letter.body
 
@@ -296,7 +296,7 @@ def test_of_many_locations_some_are_named(cast: Cast, monkeypatch: pytest.Monkey
 def test_what_was_given_on_may_stay(cast: Cast) -> None:
     access = share(cast.site, cast.installer, cast.contractor)
     on = share(cast.site, cast.contractor, cast.customer, VIEW)
-    assert review.end(accesses=[access], by=cast.installer, also_given_on=False) == [access]
+    assert reviews.end(accesses=[access], by=cast.installer, also_given_on=False) == [access]
     assert found(cast.installer) == {on.pk}
 
 
@@ -304,12 +304,12 @@ def test_one_that_is_not_theirs_ends_nothing(cast: Cast) -> None:
     mine = share(cast.site, cast.installer, cast.contractor, VIEW)
     bait = share(cast.bait, cast.stranger, cast.contractor, VIEW)
     with pytest.raises(Refusal):
-        review.end(accesses=[mine, bait], by=cast.installer)
+        reviews.end(accesses=[mine, bait], by=cast.installer)
     assert found(cast.installer) == {mine.pk} and found(cast.stranger) == {bait.pk}
 
 
 def test_no_more_than_so_many_at_once(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(review, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(reviews, "MOST_AT_ONCE", 1)
     other = make_location(cast.installer, cast.firm, "Vej 1")
     accesses = [share(site, cast.installer, cast.contractor, VIEW) for site in (cast.site, other)]
-    assert review.end(accesses=accesses, by=cast.installer) == accesses[:1]
+    assert reviews.end(accesses=accesses, by=cast.installer) == accesses[:1]

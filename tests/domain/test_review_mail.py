@@ -14,15 +14,16 @@ from organisations.models import Organisation
 from organisations.services import add_member, change_organisation
 from portal.mail import outbox
 from portal.models import OutgoingEmail, User
-from sharing import review, review_mail
 from sharing.access import removing
 from sharing.models import AccessReview, ReviewReader
+from sharing.reviews import reminders as reviews_reminders
+from sharing.reviews import services as reviews
 from sharing.tasks import ask_for_reviews as task
 from tests.cast import ADMINISTRATOR, Cast, make_location, make_owner, share
 from tests.domain.tools import in_days, mails
 
 VIEW = Level.VIEW
-KIND = review_mail.KIND
+KIND = reviews_reminders.KIND
 
 
 def sweep(times: int = 1) -> list[str]:
@@ -58,7 +59,7 @@ def test_once_in_a_period(cast: Cast) -> None:
     ReviewReader.objects.filter(user=cast.installer).update(told_at=in_days(-364))
     assert len(sweep(times=2)) == 1
     ReviewReader.objects.filter(user=cast.installer).update(told_at=in_days(-366))
-    review.keep(accesses=[access], by=cast.installer, seen=timezone.now())
+    reviews.keep(accesses=[access], by=cast.installer, seen=timezone.now())
     assert len(sweep(times=2)) == 1
     AccessReview.objects.update(at=in_days(-366))
     assert len(sweep(times=2)) == 2
@@ -90,9 +91,9 @@ def test_people_are_asked_about_their_own_unless_they_do_not_want_it(cast: Cast)
     own = make_location(cast.contractor)
     access = share(own, cast.contractor, cast.customer, VIEW)
     Access.objects.filter(pk=access.pk).update(since=in_days(-400))
-    review_mail.want_mail(user=cast.contractor, wanted=False)
+    reviews_reminders.want_mail(user=cast.contractor, wanted=False)
     assert sweep() == []
-    review_mail.want_mail(user=cast.contractor, wanted=True)
+    reviews_reminders.want_mail(user=cast.contractor, wanted=True)
     assert sweep(times=2) == ["contractor@test.example"]
 
 
@@ -116,10 +117,10 @@ def test_two_organisations_are_one_e_mail_about_what_wants_one(cast: Cast) -> No
     )
     Access.objects.filter(pk=access.pk).update(since=in_days(-400))
     shared(cast, days_ago=400)
-    both = review_mail.asked_of(cast.installer, personally=True)
+    both = reviews_reminders.asked_of(cast.installer, personally=True)
     assert len(both.items) == 2 and both.every == timedelta(days=365)
     change_organisation(organisation=other, by=cast.operator, review_every=0)
-    assert len(review_mail.asked_of(cast.installer, personally=True).items) == 1
+    assert len(reviews_reminders.asked_of(cast.installer, personally=True).items) == 1
     assert sweep(times=2) == ["installer@test.example"]
 
 

@@ -9,7 +9,8 @@ from locations.models import Access, Location, Opening
 from organisations.services import add_member
 from portal.models import Activity, OutgoingEmail
 from portal.verbs import Verb
-from sharing import review, review_mail
+from sharing.reviews import reminders as reviews_reminders
+from sharing.reviews import services as reviews
 from tests.cast import ADMINISTRATOR, Cast, make_location, share
 from tests.domain.test_races import at_once, people, rounds
 from tests.domain.tools import in_days, mails
@@ -25,8 +26,8 @@ def test_two_administrators_keep_at_once(people: Cast) -> None:
     for location in rounds(people):
         access, seen = share(location, people.installer, people.contractor, Level.VIEW), timezone.now()
         outcomes = at_once(
-            lambda a=access, s=seen: review.keep(accesses=[a], by=people.installer, seen=s),
-            lambda a=access, s=seen: review.keep(accesses=[a], by=people.customer, seen=s),
+            lambda a=access, s=seen: reviews.keep(accesses=[a], by=people.installer, seen=s),
+            lambda a=access, s=seen: reviews.keep(accesses=[a], by=people.customer, seen=s),
         )
         assert sorted(map(len, outcomes)) == [0, 1]
         assert Activity.objects.filter(verb=Verb.REVIEWED, location_id=location.pk).count() == 1
@@ -37,8 +38,8 @@ def test_one_keeps_what_another_ends(people: Cast) -> None:
     for location in rounds(people):
         access, seen = share(location, people.installer, people.contractor, Level.VIEW), timezone.now()
         review_kept, ended = at_once(
-            lambda a=access, s=seen: review.keep(accesses=[a], by=people.installer, seen=s),
-            lambda a=access: review.end(accesses=[a], by=people.colleague),
+            lambda a=access, s=seen: reviews.keep(accesses=[a], by=people.installer, seen=s),
+            lambda a=access: reviews.end(accesses=[a], by=people.colleague),
         )
         assert ended == [access] and not Access.objects.live().filter(pk=access.pk).exists()
         kept = Activity.objects.filter(verb=Verb.REVIEWED, location_id=location.pk).count()
@@ -52,8 +53,8 @@ def test_two_end_the_same_party_on_many_locations(people: Cast) -> None:
         other = make_location(people.installer, people.firm)
         accesses = [share(one, people.installer, people.contractor) for one in (location, other)]
         outcomes = at_once(
-            lambda a=accesses: review.end(accesses=a, by=people.installer),
-            lambda a=accesses: review.end(accesses=a[::-1], by=people.colleague),
+            lambda a=accesses: reviews.end(accesses=a, by=people.installer),
+            lambda a=accesses: reviews.end(accesses=a[::-1], by=people.colleague),
         )
         assert sorted(map(len, outcomes)) == [0, 2]
         assert mails("accesses-removed") == [("accesses-removed", "contractor@test.example")]
@@ -63,8 +64,8 @@ def test_two_workers_ask_at_once(people: Cast) -> None:
     """One e-mail for each person and round."""
     access = share(people.site, people.installer, people.contractor, Level.VIEW)
     Access.objects.filter(pk=access.pk).update(since=in_days(-400))
-    assert sorted(at_once(review_mail.ask_those_due, review_mail.ask_those_due)) == [0, 1]
-    assert mails(review_mail.KIND) == [(review_mail.KIND, "installer@test.example")]
+    assert sorted(at_once(reviews_reminders.ask_those_due, reviews_reminders.ask_those_due)) == [0, 1]
+    assert mails(reviews_reminders.KIND) == [(reviews_reminders.KIND, "installer@test.example")]
 
 
 def test_one_opens_a_location_twice_at_once(people: Cast) -> None:

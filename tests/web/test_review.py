@@ -14,8 +14,8 @@ from locations.services import give_access
 from organisations.services import change_organisation
 from portal.models import Activity
 from portal.verbs import Verb
-from sharing import review
 from sharing.models import AccessReview, ReviewReader
+from sharing.reviews import services as reviews
 from tests.cast import Cast, make_location, make_person, share
 from tests.web.pages import main_of, said, signed_in, text_of
 
@@ -143,15 +143,15 @@ def test_what_becomes_somebody_elses_meanwhile_is_refused(
     cast: Cast, shared: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between looking and doing the right was lost."""
-    group = review.group_of(cast.installer, cast.contractor.uuid)
-    monkeypatch.setattr(review, "group_of", lambda user, party: group)
+    group = reviews.group_of(cast.installer, cast.contractor.uuid)
+    monkeypatch.setattr(reviews, "group_of", lambda user, party: group)
     answer = signed_in(cast.stranger).post(of(cast.contractor, "end"), {"back": "party"})
     assert answer.status_code == 302
     assert Access.objects.live().filter(user=cast.contractor).count() == 2
 
 
 def test_more_than_can_be_ended_at_once(cast: Cast, shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(review, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(reviews, "MOST_AT_ONCE", 1)
     client = signed_in(cast.installer)
     assert "1 more is left for another go." in text_of(client.get(of(cast.contractor, "end")))
     assert "Anden vej 1" in said(client.post(of(cast.contractor, "end"), {}, follow=True))

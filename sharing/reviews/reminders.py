@@ -19,8 +19,8 @@ from portal.mail import outbox
 from portal.mail.outbox import Message, builds
 from portal.models import OutgoingEmail, User
 from sharing.models import ReviewReader
-from sharing.review import Item, groups_of, items_of
-from sharing.review_emails import message_to_review
+from sharing.reviews.emails import message_to_review
+from sharing.reviews.services import Item, groups_of, items_of
 
 KIND = "access-review"
 # How long a period is, by the months of `Organisation.review_every`; a personal one is a year.

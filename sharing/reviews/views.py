@@ -1,4 +1,4 @@
-"""The pages of access review. `sharing.review` knows whose it is to answer; this only shows and asks.
+"""The pages of access review. `services` knows whose it is to answer; this only shows and asks.
 
 One page for everything a person may end, wherever their right to it comes from: the same party often has some
 of it from their organisation and some from themselves, and is to be looked at once.
@@ -21,10 +21,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from locations.models import Access
 from locations.sorting import words_in
 from portal.errors import Refusal
-from sharing import review as reviews
-from sharing import review_mail
 from sharing.pages import sheet_or_page
-from sharing.review import Group, Item
+from sharing.reviews import reminders, services
+from sharing.reviews.services import Group, Item
 
 PARTIES_A_PAGE = 25
 LOCATIONS_A_PAGE = 50
@@ -34,11 +33,11 @@ OUT_OF_DATE = gettext_lazy("This page was out of date. Look at it again, then an
 @require_safe
 def review(request: HttpRequest) -> HttpResponse:
     """Every party that can see something which is this person's to end."""
-    mine = reviews.review_of(request.user)
-    groups = reviews.groups_of(mine.items)
+    mine = services.review_of(request.user)
+    groups = services.groups_of(mine.items)
     query, unused = _query(request), _unused(request)
     found = [group for group in groups if _names(group, query) and (group.unused or not unused)]
-    reader = review_mail.reader_of(request.user)
+    reader = reminders.reader_of(request.user)
     context = _context(
         parties=len(groups),
         locations=len({item.access.location_id for item in mine.items}),
@@ -46,7 +45,7 @@ def review(request: HttpRequest) -> HttpResponse:
         page=_page(request, found, PARTIES_A_PAGE),
         query=query,
         only_unused=unused,
-        has_own=any(0 in review_mail.ways(item) for item in mine.items),
+        has_own=any(0 in reminders.ways(item) for item in mine.items),
         wants_mail=reader.wants_mail,
         administered=mine.administered,
     )
@@ -78,7 +77,7 @@ def keep(request: HttpRequest, uuid: UUID) -> HttpResponse:
     try:
         seen = datetime.fromisoformat(request.POST.get("seen", ""))
         # A moment without a zone is none.
-        kept = reviews.keep(accesses=_accesses(items), by=request.user, seen=seen.astimezone())
+        kept = services.keep(accesses=_accesses(items), by=request.user, seen=seen.astimezone())
     except (ValueError, OverflowError):
         messages.error(request, str(OUT_OF_DATE))
     except Refusal as refusal:
@@ -95,12 +94,12 @@ def end(request: HttpRequest, uuid: UUID) -> HttpResponse:
         return _end(request, uuid)
     group = _group(request, uuid)
     items = _chosen(request.GET, group)
-    now = items[: reviews.MOST_AT_ONCE]
+    now = items[: services.MOST_AT_ONCE]
     context = _context(
         group=group,
         items=now,
         later=len(items) - len(now),
-        given_on=reviews.given_on(now),
+        given_on=services.given_on(now),
         access=request.GET.get("access", ""),
     )
     return render(request, sheet_or_page(request, "review_end"), context)
@@ -110,7 +109,7 @@ def end(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def mail(request: HttpRequest) -> HttpResponse:
     """Be asked by e-mail about what is one's own, or not."""
     wanted = request.POST.get("wanted") == "on"
-    review_mail.want_mail(user=request.user, wanted=wanted)
+    reminders.want_mail(user=request.user, wanted=wanted)
     said = _("You will be asked once a year.") if wanted else _("You will not be asked by e-mail.")
     messages.success(request, said)
     return redirect("sharing:review")
@@ -118,15 +117,15 @@ def mail(request: HttpRequest) -> HttpResponse:
 
 def _end(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Ended already is as good: a second click finds nothing, and says what is so."""
-    group = reviews.group_of(request.user, uuid)
+    group = services.group_of(request.user, uuid)
     items = _chosen(request.POST, group) if group else []
     if not group or not items:
         messages.info(request, _("There is nothing to end here any more."))
         return _back(request, uuid)
     also = request.POST.get("keep_given_on") != "on"
-    accesses = _accesses(items)[: reviews.MOST_AT_ONCE]
+    accesses = _accesses(items)[: services.MOST_AT_ONCE]
     try:
-        reviews.end(accesses=accesses, by=request.user, also_given_on=also)
+        services.end(accesses=accesses, by=request.user, also_given_on=also)
     except Refusal as refusal:
         messages.error(request, str(refusal))
     else:
@@ -141,7 +140,7 @@ def _end(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 
 def _group(request: HttpRequest, uuid: UUID) -> Group:
-    group = reviews.group_of(request.user, uuid)
+    group = services.group_of(request.user, uuid)
     if group is None:
         raise Http404
     return group
@@ -173,7 +172,7 @@ def _kept(group: Group, items: list[Item], kept: list[Access]) -> str:
 
 def _back(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """To where it was answered: the list, or the party's page while there is something on it."""
-    if request.POST.get("back") == "party" and reviews.group_of(request.user, uuid):
+    if request.POST.get("back") == "party" and services.group_of(request.user, uuid):
         return redirect(reverse("sharing:review_party", args=[uuid], query=request.GET))
     query = request.GET if request.POST.get("back") != "party" else None
     return redirect(reverse("sharing:review", query=query))

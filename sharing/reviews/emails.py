@@ -1,4 +1,4 @@
-"""The e-mail that asks to review who has access; `sharing.review_mail` queues it."""
+"""The e-mail that asks to review who has access; `sharing.reviews.reminders` queues it."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext

@@ -1,0 +1,1 @@
+"""Access review: who still needs what they were given."""
