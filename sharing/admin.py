@@ -14,7 +14,11 @@ from locations.admin import AccessAdmin, LocationAdmin
 from locations.models import Access, Location
 from portal.admin import SupportAdmin
 from portal.errors import Refusal
-from sharing import bulk_admin, support_search, supporting  # noqa: F401 (they register themselves)
+from sharing import (
+    support_search,  # noqa: F401 (it registers itself)
+    supporting,
+)
+from sharing.bulk import admin as bulk_admin  # noqa: F401 (it registers itself)
 from sharing.case import case_of
 from sharing.models import Invitation, Transfer
 from sharing.support_forms import ReasonForm

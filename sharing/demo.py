@@ -18,7 +18,8 @@ from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation
 from portal.failures import Failure
 from portal.models import OutgoingEmail, Throttle, User
-from sharing import bulk, requests
+from sharing import requests
+from sharing.bulk import jobs
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
@@ -212,9 +213,9 @@ def _share_many(sites: list[Location], by: User) -> None:
     job = BulkJob(
         by=by, act=BulkJob.Act.SHARE, email="drift@nordlys.example", level=Level.VIEW, language="da"
     )
-    bulk.draft(job, sites)
-    bulk.confirm(job=job, by=by)
-    bulk.work_off()
+    jobs.draft(job, sites)
+    jobs.confirm(job=job, by=by)
+    jobs.work_off()
 
 
 def _own(location: Location, owner: User, by: User) -> None:

@@ -21,7 +21,8 @@ from portal.invitations.answering import Situation
 from portal.invitations.models import AbstractInvitation
 from portal.lib.humanize import masked
 from portal.models import User
-from sharing import bulk, kinds, offers
+from sharing import kinds
+from sharing.bulk import jobs, offers
 from sharing.invitations import accepting
 from sharing.models import AccessRequest, Invitation, Offer, Transfer
 from sharing.permissions import best_access, shared_through, would_end
@@ -232,7 +233,7 @@ class OfferPage(InvitationPage):
 
     def accept(self, nonce: str) -> tuple[str, str]:
         job = offers.accept(offer=self.invitation, by=self.request.user, nonce=nonce)
-        bulk.begin_at_once(job)
+        jobs.begin_at_once(job)
         return "", reverse("sharing:bulk_job", args=[job.uuid])
 
 

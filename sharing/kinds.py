@@ -10,9 +10,9 @@ from organisations.models import MemberInvitation
 from portal import codes
 from portal.invitations.answering import Answering, Holder, Situation
 from portal.invitations.models import CODE_PURPOSE, AbstractInvitation
+from sharing.bulk.offers import OFFERS
 from sharing.invitations.accepting import SHARES
 from sharing.models import Invitation, Offer, Transfer
-from sharing.offers import OFFERS
 from sharing.transfers.accepting import TRANSFERS
 
 KINDS: dict[type[AbstractInvitation], Answering] = {

@@ -16,7 +16,8 @@ from portal.errors import Refusal
 from portal.invitations.models import AbstractInvitation
 from portal.lib.humanize import until
 from portal.models import User
-from sharing import kinds, mine, offers
+from sharing import kinds, mine
+from sharing.bulk import offers
 from sharing.invitations import services as invitations_services
 from sharing.models import Invitation, Offer, Transfer
 from sharing.transfers import services as transfers
@@ -52,7 +53,7 @@ def resend(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Send one's own invitation again, with a new code and seven new days."""
 
     def act(found: Any) -> str:
-        if type(found) not in _RENEW:  # many at once are looked at again first (`sharing.bulk_views.again`)
+        if type(found) not in _RENEW:  # many at once are looked at again first (`sharing.bulk.views.again`)
             raise Http404
         sent = _RENEW[type(found)](found, request.user)
         said = _("Invitation sent to {recipient}. It is valid until {end}.")

@@ -4,8 +4,9 @@ from celery import shared_task
 
 from organisations import inviting
 from portal.activity.record import Origin, acting_from
-from sharing import bulk, requests
+from sharing import requests
 from sharing.access import reminders as access_reminders
+from sharing.bulk import jobs
 from sharing.invitations import withdrawing
 from sharing.reviews import reminders as reviews_reminders
 from sharing.transfers import services as transfers
@@ -51,10 +52,10 @@ def forget_old_requests() -> None:
 def work_off_jobs() -> None:
     """Do what was ordered about many locations, well within the time a task may take."""
     with acting_from(Origin(via="worker")):
-        bulk.work_off()
+        jobs.work_off()
 
 
 @shared_task(name="sharing.tasks.forget_drafts")
 def forget_drafts() -> None:
     """Delete previews of jobs that nobody has confirmed."""
-    bulk.forget_drafts()
+    jobs.forget_drafts()

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from sharing import add_views, bulk_views, entry_views, looking_views, mine_views, request_views
+from sharing import add_views, entry_views, looking_views, mine_views, request_views
+from sharing.bulk import views as bulk_views
 from sharing.deletion import views as deletion_views
 from sharing.invitations import views as invitations_views
 from sharing.reviews import views as reviews_views
@@ -40,7 +41,7 @@ urlpatterns = [
     path(f"{_TAB}transfer/<uuid:transfer>/withdraw/", transfers_views.withdraw, name="transfer_withdraw"),
     path(f"{_TAB}transfer/<uuid:transfer>/code/", transfers_views.show_code, name="transfer_code"),
     path(_DELETE, deletion_views.delete_organisation, name="delete_organisation"),
-    path(_MANY, bulk_views.jobs, name="bulk_jobs"),
+    path(_MANY, bulk_views.job_list, name="bulk_jobs"),
     path(f"{_MANY}share/", bulk_views.share, name="bulk_share"),
     path(f"{_MANY}access/", bulk_views.change, name="bulk_change"),
     path(f"{_MANY}<uuid:uuid>/", bulk_views.job, name="bulk_job"),

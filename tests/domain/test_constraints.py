@@ -18,8 +18,8 @@ from organisations import joining
 from organisations.inviting import invite as invite_members
 from organisations.models import JoinRequest, MemberInvitation, Membership
 from portal.models import Activity, User
-from sharing import bulk
 from sharing.access import removing
+from sharing.bulk import jobs
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import AccessRequest, BulkJob, BulkLoss, Invitation, Offer, Transfer
@@ -83,14 +83,14 @@ def transfer(cast: Cast) -> Any:
 def job(cast: Cast) -> BulkJob:
     """An order to share the site."""
     order = BulkJob(by=cast.installer, act="share", email="many@test.example", level=1, language="da")
-    return bulk.draft(order, [cast.site])
+    return jobs.draft(order, [cast.site])
 
 
 def offer(cast: Cast) -> Any:
     """The offer that came of such an order."""
     order = job(cast)
-    bulk.confirm(job=order, by=cast.installer)
-    bulk.work_off()
+    jobs.confirm(job=order, by=cast.installer)
+    jobs.work_off()
     return Offer.objects.filter(jobs=order)
 
 

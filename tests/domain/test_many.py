@@ -18,9 +18,10 @@ from portal.invitations.models import VALIDITY
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
-from sharing import bulk, kinds, mine, offers
+from sharing import kinds, mine
 from sharing.access import removing
-from sharing.bulk_selection import Selection, parties_on, party_of
+from sharing.bulk import jobs, offers
+from sharing.bulk.selection import Selection, parties_on, party_of
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
@@ -46,13 +47,13 @@ def order(cast: Cast, act: str, locations: list[Location], **terms: Any) -> Bulk
     if act == Act.SHARE:
         terms = {"level": MANAGE} | terms
     found = Location.objects.filter(pk__in=[location.pk for location in locations])
-    return bulk.draft(BulkJob(by=by, act=act, language="en-gb", **terms), found)
+    return jobs.draft(BulkJob(by=by, act=act, language="en-gb", **terms), found)
 
 
 def work(job: BulkJob) -> dict[str, str]:
     """Confirm it, let a worker do it, and say by name of location what became of each."""
-    bulk.confirm(job=job, by=job.by)
-    bulk.work_off()
+    jobs.confirm(job=job, by=job.by)
+    jobs.work_off()
     job.refresh_from_db()
     assert job.is_done
     return outcomes(job)
@@ -78,7 +79,7 @@ def share_all(cast: Cast, locations: list[Location], **terms: Any) -> Offer:
 def take_up(offer: Offer, by: Any) -> BulkJob:
     offer.refresh_from_db()
     job = offers.accept(offer=offer, by=by, nonce=offer.nonce)
-    bulk.work_off()
+    jobs.work_off()
     job.refresh_from_db()
     return job
 
@@ -183,7 +184,7 @@ def test_what_would_have_ended_is_not_offered(cast: Cast) -> None:
     job = order(cast, Act.SHARE, sites_of(cast, 1), email=NEW_ADDRESS, access_ends_at=past)
     assert set(outcomes(job).values()) == {"beyond"}
     with refused("There is nothing to do here."):
-        bulk.confirm(job=job, by=cast.installer)
+        jobs.confirm(job=job, by=cast.installer)
 
 
 def test_the_organisation_is_asked_again_too(cast: Cast) -> None:
@@ -191,31 +192,31 @@ def test_the_organisation_is_asked_again_too(cast: Cast) -> None:
     key_version = cast.operators.key_version
     job = order(cast, Act.SHARE, sites_of(cast, 1), organisation=cast.operators, key_version=key_version)
     late = order(cast, Act.SHARE, [cast.site], organisation=cast.operators, key_version=key_version)
-    bulk.confirm(job=job, by=cast.installer)
+    jobs.confirm(job=job, by=cast.installer)
     cast.operators.accepts_shares = False
     cast.operators.save()
-    bulk.work_off()
+    jobs.work_off()
     assert set(outcomes(job).values()) == {"refused"}
     assert letters("offer") == []
     late.organisation = replace_key(organisation=cast.operators, by=cast.operator)
     with refused("No organisation has this key"):
-        bulk.confirm(job=late, by=cast.installer)
+        jobs.confirm(job=late, by=cast.installer)
 
 
 def test_one_job_counts_as_one_e_mail(cast: Cast) -> None:
     """And a second click, or a second worker, does nothing more."""
     job = order(cast, Act.SHARE, sites_of(cast, 5), email=NEW_ADDRESS)
-    assert bulk.confirm(job=job, by=cast.installer)
-    assert not bulk.confirm(job=BulkJob.objects.get(pk=job.pk), by=cast.installer)
+    assert jobs.confirm(job=job, by=cast.installer)
+    assert not jobs.confirm(job=BulkJob.objects.get(pk=job.pk), by=cast.installer)
     assert Throttle.objects.get(key=f"invitations/account/{cast.installer.pk}").tries == 1
-    bulk.work_off()
-    assert bulk.work_off() == 0 and len(letters("offer")) == 1
+    jobs.work_off()
+    assert jobs.work_off() == 0 and len(letters("offer")) == 1
 
 
 def test_nothing_and_too_much_are_refused(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     with refused("Choose at least one location."):
         order(cast, Act.SHARE, [], email=NEW_ADDRESS)
-    monkeypatch.setattr(bulk, "MOST", 1)
+    monkeypatch.setattr(jobs, "MOST", 1)
     sites = sites_of(cast, 2)
     with refused("Narrow them down to 1."):
         order(cast, Act.SHARE, sites, email=NEW_ADDRESS)
@@ -223,25 +224,25 @@ def test_nothing_and_too_much_are_refused(cast: Cast, monkeypatch: pytest.Monkey
 
 def test_a_job_goes_on_where_a_killed_worker_left_it(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is done twice, and whoever lost the job does nothing more."""
-    monkeypatch.setattr(bulk, "BATCHES", (2, 1))
+    monkeypatch.setattr(jobs, "BATCHES", (2, 1))
     job = order(cast, Act.SHARE, sites_of(cast, 5), email=NEW_ADDRESS)
-    bulk.confirm(job=job, by=cast.installer)
-    killed = bulk.claim()
-    assert killed and bulk.step(killed)
-    assert bulk.claim() is None  # under its lease nobody else gets it
+    jobs.confirm(job=job, by=cast.installer)
+    killed = jobs.claim()
+    assert killed and jobs.step(killed)
+    assert jobs.claim() is None  # under its lease nobody else gets it
     BulkJob.objects.update(due_at=timezone.now() - timedelta(seconds=1))
-    assert bulk.work_off() == 2
-    assert not bulk.step(killed)
+    assert jobs.work_off() == 2
+    assert not jobs.step(killed)
     assert Invitation.objects.filter(email=NEW_ADDRESS).count() == 5
     assert Activity.objects.filter(verb=Verb.INVITED, party_address=NEW_ADDRESS).count() == 5
     assert len(letters("offer")) == 1
 
 
 def test_a_worker_stops_in_time_and_leaves_the_rest(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "LONGEST_WORK_SECONDS", 0)
+    monkeypatch.setattr(jobs, "LONGEST_WORK_SECONDS", 0)
     job = order(cast, Act.SHARE, sites_of(cast, 1), email=NEW_ADDRESS)
-    bulk.confirm(job=job, by=cast.installer)
-    assert bulk.work_off() == 0
+    jobs.confirm(job=job, by=cast.installer)
+    assert jobs.work_off() == 0
     job.refresh_from_db()
     assert job.state == BulkJob.State.QUEUED
 
@@ -252,8 +253,8 @@ Fails = Callable[[BulkJob, list[int]], bool]
 @pytest.fixture
 def tries(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fails], list[list[int]]]:
     """A function that makes sharing a batch fail where it says so; gives the batches tried, as they come."""
-    monkeypatch.setattr(bulk, "BATCHES", (5, 2, 1, 1))
-    real = bulk.DOING[Act.SHARE]
+    monkeypatch.setattr(jobs, "BATCHES", (5, 2, 1, 1))
+    real = jobs.DOING[Act.SHARE]
 
     def fail_where(fails: Fails) -> list[list[int]]:
         tried: list[list[int]] = []
@@ -264,7 +265,7 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fails], list[list[int]]]
                 raise ZeroDivisionError
             return real.do(job, ids)
 
-        monkeypatch.setitem(bulk.DOING, Act.SHARE, replace(real, do=do))
+        monkeypatch.setitem(jobs.DOING, Act.SHARE, replace(real, do=do))
         return tried
 
     return fail_where
@@ -273,11 +274,11 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fails], list[list[int]]]
 def work_until_done(job: BulkJob) -> int:
     """Let workers come again and again, each after the lease; returns how many it took."""
     for turn in range(1, 60):
-        bulk.work_off()
+        jobs.work_off()
         job.refresh_from_db()
         if job.is_done:
             return turn
-        assert bulk.work_off() == 0  # not at once again: what is wrong may pass
+        assert jobs.work_off() == 0  # not at once again: what is wrong may pass
         BulkJob.objects.update(due_at=timezone.now() - timedelta(seconds=1))
     raise AssertionError("it never ends")
 
@@ -290,12 +291,12 @@ def test_what_cannot_be_done_holds_nothing_up(
     bad = sites[3].pk
     tried = tries(lambda job, ids: bad in ids)
     job = order(cast, Act.SHARE, sites, email=NEW_ADDRESS)
-    bulk.confirm(job=job, by=cast.installer)
+    jobs.confirm(job=job, by=cast.installer)
     assert work_until_done(job) == 4
     assert [len(ids) for ids in tried] == [5, 2, 2, 1, 1, 1, 1, 5, 2]
     expected = dict.fromkeys((site.name for site in sites), "new") | {sites[3].name: "failed"}
     assert outcomes(job) == expected
-    assert bulk.Tally.of(job).failed == 1 and bulk.Tally.of(job).skipped == 0
+    assert jobs.Tally.of(job).failed == 1 and jobs.Tally.of(job).skipped == 0
     assert len(letters("offer")) == 1
     assert caplog.text.count(f"A batch of job {job.uuid} failed") == 4
 
@@ -308,7 +309,7 @@ def test_what_is_wrong_for_a_moment_costs_nobody_anything(
     tried = tries(lambda job, ids: next(moments))
     sites = sites_of(cast, 16)
     job = order(cast, Act.SHARE, sites, email=NEW_ADDRESS)
-    bulk.confirm(job=job, by=cast.installer)
+    jobs.confirm(job=job, by=cast.installer)
     assert work_until_done(job) == 4
     assert set(outcomes(job).values()) == {"new"}
     assert [len(ids) for ids in tried] == [5, 2, 2, 1, 1, 1, 1, 5, 5, 1]
@@ -317,19 +318,19 @@ def test_what_is_wrong_for_a_moment_costs_nobody_anything(
 def test_where_nothing_can_be_done_it_ends(
     cast: Cast, tries: Callable[[Fails], list[list[int]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk, "MOST_FAILED", 2)
+    monkeypatch.setattr(jobs, "MOST_FAILED", 2)
     tries(lambda job, ids: True)
     job = order(cast, Act.SHARE, sites_of(cast, 9), email=NEW_ADDRESS)
-    bulk.confirm(job=job, by=cast.installer)
+    jobs.confirm(job=job, by=cast.installer)
     work_until_done(job)
-    assert set(outcomes(job).values()) == {"failed"} and bulk.Tally.of(job).failed == 9
+    assert set(outcomes(job).values()) == {"failed"} and jobs.Tally.of(job).failed == 9
 
 
 def test_a_person_keeps_their_last_previews(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each may hold 10,000 rows. What was confirmed stays, and so does what is somebody else's."""
-    monkeypatch.setattr(bulk, "DRAFTS_EACH", 2)
+    monkeypatch.setattr(jobs, "DRAFTS_EACH", 2)
     confirmed = order(cast, Act.SHARE, [cast.site], email=NEW_ADDRESS)
-    bulk.confirm(job=confirmed, by=cast.installer)
+    jobs.confirm(job=confirmed, by=cast.installer)
     theirs = order(cast, Act.SHARE, [cast.bait], email=NEW_ADDRESS, by=cast.stranger)
     mine_now = [order(cast, Act.SHARE, [cast.site], email=NEW_ADDRESS) for _ in range(4)]
     assert set(BulkJob.objects.all()) == {confirmed, theirs, *mine_now[-2:]}
@@ -337,9 +338,9 @@ def test_a_person_keeps_their_last_previews(cast: Cast, monkeypatch: pytest.Monk
 
 def test_drafts_are_forgotten(cast: Cast) -> None:
     job = order(cast, Act.SHARE, sites_of(cast, 1), email=NEW_ADDRESS)
-    assert bulk.forget_drafts() == 0
+    assert jobs.forget_drafts() == 0
     BulkJob.objects.filter(pk=job.pk).update(created_at=timezone.now() - timedelta(days=2))
-    assert bulk.forget_drafts() == 1 and not BulkJob.objects.exists()
+    assert jobs.forget_drafts() == 1 and not BulkJob.objects.exists()
 
 
 # --- Answering ------------------------------------------------------------------------------------
@@ -409,7 +410,7 @@ def test_whoever_is_no_longer_there_gets_nothing(cast: Cast) -> None:
     job = offers.accept(offer=offer, by=cast.contractor, nonce=offer.nonce)
     cast.contractor.is_active = False
     cast.contractor.save()
-    bulk.work_off()
+    jobs.work_off()
     assert set(outcomes(job).values()) == {"gone"} and letters("offer-accepted") == []
 
 

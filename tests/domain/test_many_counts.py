@@ -15,7 +15,7 @@ from locations.levels import Level
 from locations.models import Access, Location
 from locations.projection import project_all
 from locations.sorting import search_text, sort_key
-from sharing import bulk, offers
+from sharing.bulk import jobs, offers
 from sharing.models import BulkJob, Invitation
 from tests.cast import Cast
 from tests.domain.tools import in_days
@@ -57,9 +57,9 @@ def statements(act: Callable[[], Any]) -> int:
 
 def confirmed(cast: Cast, act: str, found: list[Location], **terms: Any) -> BulkJob:
     job = BulkJob(by=cast.installer, act=act, language="da", **terms)
-    bulk.draft(job, found)
-    bulk.confirm(job=job, by=cast.installer)
-    claimed = bulk.claim()
+    jobs.draft(job, found)
+    jobs.confirm(job=job, by=cast.installer)
+    claimed = jobs.claim()
     assert claimed == job
     return claimed
 
@@ -70,24 +70,24 @@ def test_a_batch_of_each_act(cast: Cast, rows: int) -> None:
     found = many(cast, rows)
     share: dict[str, Any] = {"email": cast.contractor.email, "level": Level.MANAGE}
     new = confirmed(cast, "share", found, **share)
-    assert statements(lambda: bulk.step(new)) == SHARE
-    bulk.step(new)
+    assert statements(lambda: jobs.step(new)) == SHARE
+    jobs.step(new)
     again = confirmed(cast, "share", found, **share)
-    assert statements(lambda: bulk.step(again)) == SHARE_AGAIN
-    bulk.step(again)
+    assert statements(lambda: jobs.step(again)) == SHARE_AGAIN
+    jobs.step(again)
     assert Invitation.objects.open().count() == rows
     again.offer.refresh_from_db()
     offers.accept(offer=again.offer, by=cast.contractor, nonce=again.offer.nonce)
-    accepting = bulk.claim()
-    assert accepting and statements(lambda: bulk.step(accepting)) == ACCEPT
-    bulk.step(accepting)
+    accepting = jobs.claim()
+    assert accepting and statements(lambda: jobs.step(accepting)) == ACCEPT
+    jobs.step(accepting)
     terms: dict[str, Any] = {"user": cast.contractor, "level": Level.VIEW, "sets_end": True}
     change = confirmed(cast, "terms", found, access_ends_at=in_days(9), **terms)
-    assert statements(lambda: bulk.step(change)) == TERMS
-    bulk.step(change)
+    assert statements(lambda: jobs.step(change)) == TERMS
+    jobs.step(change)
     assert set(Access.objects.filter(user=cast.contractor).values_list("level", flat=True)) == {1}
     end = confirmed(cast, "end", found, user=cast.contractor)
-    assert statements(lambda: bulk.step(end)) == END
+    assert statements(lambda: jobs.step(end)) == END
     assert not Access.objects.live().filter(user=cast.contractor).exists()
 
 
@@ -100,10 +100,10 @@ def test_a_thousand_locations(cast: Cast) -> None:
     found = many(cast, 1000)
     job = BulkJob(by=cast.installer, act="share", email=NEW_ADDRESS, level=Level.MANAGE, language="da")
     begun = time.perf_counter()
-    bulk.draft(job, found)
+    jobs.draft(job, found)
     previewed = time.perf_counter()
-    bulk.confirm(job=job, by=cast.installer)
-    number = statements(bulk.work_off)
+    jobs.confirm(job=job, by=cast.installer)
+    number = statements(jobs.work_off)
     done = time.perf_counter()
     print(f"\npreview {previewed - begun:.2f} s, work {done - previewed:.2f} s, {number} statements")
     assert Invitation.objects.filter(email=NEW_ADDRESS).count() == 1000

@@ -10,8 +10,8 @@ from locations.models import Access, Location
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
-from sharing import bulk, offers
 from sharing.access import removing
+from sharing.bulk import jobs, offers
 from sharing.invitations import accepting
 from sharing.invitations import services as invitations
 from sharing.models import BulkJob, Invitation, Offer
@@ -31,7 +31,7 @@ MANAGE = Level.MANAGE
 @pytest.fixture(autouse=True)
 def _nobody_nudges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("portal.celery.nudge", lambda name: None)
-    monkeypatch.setattr(bulk, "BATCHES", (2, 1))
+    monkeypatch.setattr(jobs, "BATCHES", (2, 1))
 
 
 @pytest.fixture
@@ -41,8 +41,8 @@ def sites(people: Cast) -> list[Location]:
 
 def queued(cast: Cast, sites: list[Location], email: str, by: Any, **terms: Any) -> BulkJob:
     job = BulkJob(by=by, act="share", email=email, level=MANAGE, language="da", **terms)
-    bulk.draft(job, sites)
-    bulk.confirm(job=job, by=by)
+    jobs.draft(job, sites)
+    jobs.confirm(job=job, by=by)
     Throttle.objects.all().delete()
     return job
 
@@ -60,8 +60,8 @@ def test_bulk_share_against_removal_of_the_sharer(people: Cast, sites: list[Loca
         endings: list[Callable[[], Any]] = [
             lambda way=way: removing.remove_access(access=way, by=people.installer) for way in ways[:2]
         ]
-        at_once(bulk.work_off, *endings)
-        bulk.work_off()
+        at_once(jobs.work_off, *endings)
+        jobs.work_off()
         job.refresh_from_db()
         assert job.is_done
         assert invited(email) == {site.pk for site in sites[2:]}
@@ -81,7 +81,7 @@ def test_two_workers_and_one_job(people: Cast, sites: list[Location]) -> None:
     for number in range(ROUNDS):
         email = f"new-{number}@test.example"
         job = queued(people, sites, email, people.installer)
-        done = at_once(*[bulk.work_off] * 3)
+        done = at_once(*[jobs.work_off] * 3)
         assert sum(done) == 2 and BulkJob.objects.get(pk=job.pk).is_done
         assert Activity.objects.filter(verb=Verb.INVITED, party_address=email).count() == len(sites)
         assert OutgoingEmail.objects.filter(kind="offer", address=email).count() == 1
@@ -92,11 +92,11 @@ def test_a_worker_given_up_for_dead_and_the_one_after_it(people: Cast, sites: li
     for number in range(ROUNDS):
         email = f"new-{number}@test.example"
         job = queued(people, sites, email, people.installer)
-        first = bulk.claim()
+        first = jobs.claim()
         BulkJob.objects.filter(pk=job.pk).update(due_at=job.created_at)
-        at_once(bulk.work_off, lambda first=first: bulk.step(first))
+        at_once(jobs.work_off, lambda first=first: jobs.step(first))
         BulkJob.objects.filter(pk=job.pk).update(due_at=job.created_at)
-        bulk.work_off()
+        jobs.work_off()
         assert Activity.objects.filter(verb=Verb.INVITED, party_address=email).count() == len(sites)
         assert OutgoingEmail.objects.filter(kind="offer", address=email).count() == 1
 
@@ -104,9 +104,9 @@ def test_a_worker_given_up_for_dead_and_the_one_after_it(people: Cast, sites: li
 def test_a_double_click_on_the_preview(people: Cast, sites: list[Location]) -> None:
     for number in range(ROUNDS):
         job = BulkJob(by=people.installer, act="share", email=f"n{number}@test.example", level=MANAGE)
-        bulk.draft(job, sites)
+        jobs.draft(job, sites)
         same = [BulkJob.objects.get(pk=job.pk) for _ in range(3)]
-        clicks = [lambda one=one: bulk.confirm(job=one, by=people.installer) for one in same]
+        clicks = [lambda one=one: jobs.confirm(job=one, by=people.installer) for one in same]
         assert sorted(at_once(*clicks)) == [False, False, True]
         Throttle.objects.all().delete()
 
@@ -115,7 +115,7 @@ def test_accepting_all_against_declining_all_and_withdrawing_all(people: Cast, s
     """One of them happens, to all of it; whoever loses is told why."""
     for number in range(ROUNDS):
         queued(people, sites, people.contractor.email, people.installer)
-        bulk.work_off()
+        jobs.work_off()
         offer = Offer.objects.with_all().order_by("-pk")[0]
         outcomes = at_once(
             lambda offer=offer: offers.accept(offer=offer, by=people.contractor, nonce=offer.nonce),
@@ -124,7 +124,7 @@ def test_accepting_all_against_declining_all_and_withdrawing_all(people: Cast, s
             ),
             lambda offer=offer: offers.withdraw(offer=offer, by=people.installer),
         )
-        bulk.work_off()
+        jobs.work_off()
         offer.refresh_from_db()
         states = set(Invitation.objects.filter(offer=offer).values_list("state", flat=True))
         assert states == {offer.state}, (number, outcomes)
@@ -140,16 +140,16 @@ def test_accepting_all_against_accepting_and_withdrawing_one(people: Cast, sites
     """The one is answered once; the others are added."""
     for _ in range(ROUNDS):
         queued(people, sites, people.contractor.email, people.installer)
-        bulk.work_off()
+        jobs.work_off()
         offer = Offer.objects.with_all().order_by("-pk")[0]
         first, second, *_rest = Invitation.objects.filter(offer=offer).with_all().order_by("location_id")
         offers.accept(offer=offer, by=people.contractor, nonce=offer.nonce)
         at_once(
-            bulk.work_off,
+            jobs.work_off,
             lambda one=first: accepting.accept(invitation=one, by=people.contractor, nonce=one.nonce),
             lambda one=second: invitations.withdraw(invitation=one, by=people.installer),
         )
-        bulk.work_off()
+        jobs.work_off()
         held = Access.objects.live().filter(user=people.contractor)
         withdrawn = Invitation.objects.filter(offer=offer, state="withdrawn").count()
         assert held.count() == len(sites) - withdrawn
@@ -162,7 +162,7 @@ def test_declining_all_against_withdrawing_the_last_of_it(people: Cast, sites: l
     """The envelope is locked before what is in it by both, so neither waits for the other for ever."""
     for _ in range(ROUNDS):
         queued(people, sites[:1], people.contractor.email, people.installer)
-        bulk.work_off()
+        jobs.work_off()
         offer = Offer.objects.with_all().order_by("-pk")[0]
         one = Invitation.objects.with_all().get(offer=offer)
         at_once(
@@ -180,7 +180,7 @@ def test_two_who_take_out_the_last_two(people: Cast, sites: list[Location]) -> N
     """The envelope in which nothing is left is withdrawn, whoever came last."""
     for _ in range(ROUNDS):
         queued(people, sites[:2], people.contractor.email, people.installer)
-        bulk.work_off()
+        jobs.work_off()
         offer = Offer.objects.with_all().order_by("-pk")[0]
         inside = Invitation.objects.with_all().filter(offer=offer)
         at_once(

@@ -12,9 +12,9 @@ from locations.models import Access
 from organisations.services import replace_key
 from portal.models import Activity, Throttle
 from portal.verbs import Verb
-from sharing import bulk, offers
 from sharing.access import changing, removing
-from sharing.bulk_selection import Selection
+from sharing.bulk import jobs, offers
+from sharing.bulk.selection import Selection
 from sharing.case import case_of
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
@@ -83,20 +83,20 @@ def test_a_key_replaced_after_the_order_opens_nothing(cast: Cast) -> None:
     """As with one location, where the key is asked again under the lock."""
     version = cast.operators.key_version
     job = order(cast, Act.SHARE, sites_of(cast, 2), organisation=cast.operators, key_version=version)
-    bulk.confirm(job=job, by=cast.installer)
+    jobs.confirm(job=job, by=cast.installer)
     replace_key(organisation=cast.operators, by=cast.operator)
-    bulk.work_off()
+    jobs.work_off()
     assert set(outcomes(job).values()) == {"refused"}
     assert not Offer.objects.exists() and not Invitation.objects.exists()
 
 
 def test_too_many_are_refused_without_being_read(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "MOST", 2)
+    monkeypatch.setattr(jobs, "MOST", 2)
     sites_of(cast, 5)
     everything = Selection(cast.installer, everything=True)
     job = BulkJob(by=cast.installer, act=Act.SHARE, email=NEW_ADDRESS, level=VIEW, language="da")
     with CaptureQueriesContext(connection) as captured, refused("too many"):
-        bulk.draft(job, everything.locations())
+        jobs.draft(job, everything.locations())
     assert any("LIMIT 3" in one["sql"] for one in captured)
 
 
@@ -126,5 +126,5 @@ def test_nothing_is_used_up_by_whoever_would_gain_nothing(cast: Cast) -> None:
     Access.objects.filter(location=offer_site, user=cast.customer).update(user=cast.contractor)
     offer.refresh_from_db()
     job = offers.accept(offer=offer, by=cast.contractor, nonce=offer.nonce)
-    bulk.work_off()
+    jobs.work_off()
     assert set(outcomes(job).values()) == {"has_access"}

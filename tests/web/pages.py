@@ -25,7 +25,7 @@ from portal import codes
 from portal.invitations.models import AbstractInvitation
 from portal.mail import outbox
 from portal.models import OutgoingEmail, User
-from sharing import bulk
+from sharing.bulk import jobs
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import BulkJob, Invitation, Offer, Transfer
@@ -198,14 +198,14 @@ def invite_member(
 def draft_of(location: Location, by: User, email: str = "drafted@test.example") -> BulkJob:
     """The preview of an order to share it, in one go with no other."""
     job = BulkJob(by=by, act=BulkJob.Act.SHARE, email=email, level=Level.VIEW, language="en-gb")
-    return bulk.draft(job, [location])
+    return jobs.draft(job, [location])
 
 
 def make_offer(location: Location, by: User, email: str = "offered@test.example") -> Offer:
     """Ordered and worked off: what waits for whoever has the address."""
     job = draft_of(location, by, email)
-    bulk.confirm(job=job, by=by)
-    bulk.work_off()
+    jobs.confirm(job=job, by=by)
+    jobs.work_off()
     found: Offer = Offer.objects.with_all().get(jobs=job)
     return found
 

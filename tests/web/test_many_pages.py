@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from locations.levels import Level
-from sharing import bulk
+from sharing.bulk import jobs
 from sharing.models import BulkJob, Invitation, Offer
 from tests.cast import Cast, make_location, share
 from tests.web.pages import signed_in
@@ -61,7 +61,7 @@ def test_the_whole_way_without_scripts(cast: Cast, sites: list[Any]) -> None:
     assert '<meta http-equiv="refresh"' in waiting and "0 of 3 done" in waiting
     part = page(client.get(preview_at, headers={"HX-Request": "true"}))
     assert part.startswith('<div id="job"') and 'hx-trigger="every 2s"' in part
-    bulk.work_off()
+    jobs.work_off()
     done = page(client.get(preview_at))
     assert "3 shared, 0 skipped" in done and "hx-get" not in done
     assert "http-equiv" not in done
@@ -184,7 +184,7 @@ def test_everything_that_somebody_has_from_us(cast: Cast, sites: list[Any]) -> N
     preview = client.post(url, where | {"party": str(accesses[0].uuid), "act": "end"})["Location"]
     assert "3 will change" in page(client.get(preview))
     client.post(preview)
-    bulk.work_off()
+    jobs.work_off()
     assert "3 ended, 0 skipped" in page(client.get(preview))
     assert "Nobody else has access there" in page(client.get(url, where))
 
@@ -213,7 +213,7 @@ def test_level_and_end_are_changed_together(cast: Cast) -> None:
     preview = client.post(reverse("sharing:bulk_change"), data)["Location"]
     assert "no end" in page(client.get(preview))
     client.post(preview)
-    bulk.work_off()
+    jobs.work_off()
     assert "1 changed, 0 skipped" in page(client.get(preview))
     access.refresh_from_db()
     assert access.level == Level.VIEW
@@ -222,7 +222,7 @@ def test_level_and_end_are_changed_together(cast: Cast) -> None:
 def test_the_rows_of_a_job_are_paged_and_picked(
     cast: Cast, sites: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sharing.bulk_views.PAGE_SIZE", 2)
+    monkeypatch.setattr("sharing.bulk.views.PAGE_SIZE", 2)
     share(sites[2], cast.installer, cast.contractor)
     client = signed_in(cast.installer)
     said = {"at": [one.pk for one in sites], "kind": "person", "email": cast.contractor.email, "level": "3"}
@@ -262,8 +262,8 @@ def test_query_counts_of_the_pages(cast: Cast, rows: int, django_assert_num_quer
 def shared(cast: Cast, sites: list[Any], email: str, **terms: Any) -> Offer:
     """Ordered by the installer and worked off."""
     job = BulkJob(by=cast.installer, act="share", email=email, level=Level.MANAGE, language="en-gb", **terms)
-    bulk.draft(job, sites)
-    bulk.confirm(job=job, by=cast.installer)
-    bulk.work_off()
+    jobs.draft(job, sites)
+    jobs.confirm(job=job, by=cast.installer)
+    jobs.work_off()
     found: Offer = Offer.objects.with_all().get(jobs=job)
     return found

@@ -14,7 +14,8 @@ from portal import codes
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import bulk, supporting
+from sharing import supporting
+from sharing.bulk import jobs
 from sharing.invitations import services as invitations
 from sharing.invitations.withdrawing import withdraw_pending
 from sharing.models import Invitation
@@ -443,7 +444,7 @@ def test_an_offer_and_its_order_show_what_became_of_them(scene: Scene) -> None:
     order = text_of(client.get(change_page(offer.jobs.get())))
     assert "1 of 1 done; is invited: 1" in order and "Havnevej 2" in order
     waiting = scene.own.job
-    bulk.confirm(job=waiting, by=scene.cast.installer)
+    jobs.confirm(job=waiting, by=scene.cast.installer)
     assert "0 of 1 done; is invited: 1" in text_of(client.get(change_page(waiting)))
 
 

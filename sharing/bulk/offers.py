@@ -1,7 +1,7 @@
 """What a recipient does with an offer of many locations: accept or decline all of it in one step.
 
-Accepting answers the offer at once, and gives the access in batches (`sharing.bulk`): each location's own
-invitation is asked again then, so that nothing is given which was withdrawn meanwhile.
+Accepting answers the offer at once, and gives the access in batches (`sharing.bulk.jobs`): each location's
+own invitation is asked again then, so that nothing is given which was withdrawn meanwhile.
 """
 
 from collections import defaultdict

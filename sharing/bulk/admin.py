@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.admin import SupportAdmin
 from portal.models import OutgoingEmail
-from sharing.bulk import Tally
+from sharing.bulk.jobs import Tally
 from sharing.models import BulkJob, Invitation, Offer
 
 MOST = 100

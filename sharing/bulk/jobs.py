@@ -26,7 +26,7 @@ from portal import celery
 from portal.errors import Refusal
 from portal.invitations.models import throttle
 from portal.models import User
-from sharing import bulk_access, bulk_share, offers
+from sharing.bulk import access, offers, share
 from sharing.models import BulkJob, BulkRow
 from sharing.models.bulk import CHANGING, Outcome
 
@@ -60,14 +60,14 @@ class Doing:
 
 # What would become of locations. An offer is its own preview.
 LOOKING: dict[BulkJob.Act, Callable[[BulkJob, Collection[Location]], Outcomes]] = {
-    BulkJob.Act.SHARE: bulk_share.look,
-    BulkJob.Act.END: bulk_access.look_at_ends,
-    BulkJob.Act.TERMS: bulk_access.look_at_terms,
+    BulkJob.Act.SHARE: share.look,
+    BulkJob.Act.END: access.look_at_ends,
+    BulkJob.Act.TERMS: access.look_at_terms,
 }
 DOING = {
-    BulkJob.Act.SHARE: Doing(bulk_share.do, bulk_share.finish),
-    BulkJob.Act.END: Doing(bulk_access.end, bulk_access.finish_ends),
-    BulkJob.Act.TERMS: Doing(bulk_access.change, bulk_access.finish_terms),
+    BulkJob.Act.SHARE: Doing(share.do, share.finish),
+    BulkJob.Act.END: Doing(access.end, access.finish_ends),
+    BulkJob.Act.TERMS: Doing(access.change, access.finish_terms),
     BulkJob.Act.ACCEPT: Doing(offers.add, offers.finish),
 }
 

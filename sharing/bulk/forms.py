@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from locations.levels import Level
-from sharing.bulk_selection import PartyThere, choices
+from sharing.bulk.selection import PartyThere, choices
 from sharing.invitations.forms import InviteForm, Kind, TermsForm
 from sharing.models import BulkJob
 

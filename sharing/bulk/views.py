@@ -16,9 +16,9 @@ from portal.errors import Refusal
 from portal.lib import spreadsheets
 from portal.lib.client_address import client_network
 from portal.lib.paging import cursor_number
-from sharing import bulk
-from sharing.bulk_forms import ChangeManyForm, Kind, ShareManyForm, level_of
-from sharing.bulk_selection import ANY, Selection, parties_on, party_of
+from sharing.bulk import jobs
+from sharing.bulk.forms import ChangeManyForm, Kind, ShareManyForm, level_of
+from sharing.bulk.selection import ANY, Selection, parties_on, party_of
 from sharing.invitations.recipients import known_address, refuse_own_address, refuse_unless_it_takes_shares
 from sharing.models import BulkJob, BulkRow, Invitation, Offer
 from sharing.models.bulk import CHANGING, of_person
@@ -29,7 +29,7 @@ State = BulkJob.State
 
 
 @require_safe
-def jobs(request: HttpRequest) -> HttpResponse:
+def job_list(request: HttpRequest) -> HttpResponse:
     """What this person has ordered, newest first."""
     found = list(of_person(request.user)[:JOBS_SHOWN])
     return render(request, "sharing/bulk_jobs.html", {"section": "locations", "jobs": found})
@@ -43,7 +43,7 @@ def share(request: HttpRequest) -> HttpResponse:
     form = ShareManyForm(request.POST if posted else None)
     if posted and form.is_valid():
         try:
-            return _preview(bulk.draft(_share_job(request, form), selection.locations()))
+            return _preview(jobs.draft(_share_job(request, form), selection.locations()))
         except Refusal as refusal:
             form.add_error(refusal.field or None, str(refusal))
     return _form(request, "sharing/bulk_share.html", selection, form)
@@ -94,7 +94,7 @@ def _change_job(request: HttpRequest, selection: Selection, form: ChangeManyForm
     by = request.user
     job = BulkJob(by=by, user=access.user, organisation=access.organisation, **form.order)
     job.language = get_language() or by.language
-    return bulk.draft(job, selection.locations_of(access.party))
+    return jobs.draft(job, selection.locations_of(access.party))
 
 
 def _preview(job: BulkJob) -> HttpResponse:
@@ -122,11 +122,11 @@ def job(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = _job(request, uuid)
     if request.method == "POST":
         try:
-            bulk.confirm(job=found, by=request.user)
+            jobs.confirm(job=found, by=request.user)
         except Refusal as refusal:
             messages.error(request, str(refusal))
         return redirect("sharing:bulk_job", found.uuid)
-    tally = bulk.Tally.of(found)
+    tally = jobs.Tally.of(found)
     context = {
         "section": "locations",
         "job": found,
@@ -145,7 +145,7 @@ def _page_of_rows(request: HttpRequest, found: BulkJob) -> dict[str, Any]:
     """Some rows, those of one outcome where that is asked for, in the order in which they are worked off."""
     rows = found.rows.select_related("location").order_by("location_id")
     outcome = request.GET.get("what", "")
-    if outcome in bulk.Outcome.values:
+    if outcome in jobs.Outcome.values:
         rows = rows.filter(outcome=outcome)
     after = cursor_number(request.GET.get("after", ""))
     if after is not None:
@@ -189,7 +189,7 @@ def again(request: HttpRequest, uuid: UUID) -> HttpResponse:
     inside = Invitation.objects.unsettled().filter(offer=offer).values_list("location_id", flat=True)
     selection = Selection(request.user, tuple(inside))
     try:
-        return _preview(bulk.draft(new, selection.locations()))
+        return _preview(jobs.draft(new, selection.locations()))
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return redirect("sharing:invitations")

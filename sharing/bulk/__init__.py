@@ -1,0 +1,1 @@
+"""Many locations at once: sharing, ending and changing access in the background."""
