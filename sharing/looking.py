@@ -24,7 +24,7 @@ from portal.failures import Failure
 from portal.models import User
 from portal.verbs import Verb
 from sharing.permissions import Viewer
-from sharing.tab import OwnOrganisation, Tab, tab_of
+from sharing.tab.entries import OwnOrganisation, Tab, tab_of
 
 # A Member who is nobody in particular. No person has this key.
 ANYBODY = -1

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from sharing import add_views, entry_views, looking_views, mine_views, request_views
+from sharing import add_views, looking_views, mine_views, request_views
 from sharing.bulk import views as bulk_views
 from sharing.deletion import views as deletion_views
 from sharing.invitations import views as invitations_views
 from sharing.reviews import views as reviews_views
+from sharing.tab import entry_views
+from sharing.tab import views as tab_views
 from sharing.transfers import views as transfers_views
 
 app_name = "sharing"
@@ -17,7 +19,7 @@ _MANY = "locations/many/"
 _DELETE = "organisations/<uuid:uuid>/delete/"
 
 urlpatterns = [
-    path(_TAB, invitations_views.permissions, name="permissions"),
+    path(_TAB, tab_views.permissions, name="permissions"),
     path(f"{_TAB}invite/", invitations_views.invite, name="invite"),
     path(f"{_TAB}invitations/<uuid:invitation>/resend/", invitations_views.resend, name="resend"),
     path(
@@ -29,8 +31,8 @@ urlpatterns = [
     path(f"{_TAB}invitations/<uuid:invitation>/code/", invitations_views.show_code, name="show_code"),
     path(f"{_TAB}access/<uuid:access>/", entry_views.entry, name="entry"),
     path(f"{_TAB}access/<uuid:access>/extend/", entry_views.extend, name="extend"),
-    path(f"{_TAB}access/<uuid:access>/level/", invitations_views.change_level, name="change_level"),
-    path(f"{_TAB}access/<uuid:access>/remove/", invitations_views.remove, name="remove"),
+    path(f"{_TAB}access/<uuid:access>/level/", tab_views.change_level, name="change_level"),
+    path(f"{_TAB}access/<uuid:access>/remove/", tab_views.remove, name="remove"),
     path(_VIEW_AS, looking_views.overview, name="view_as"),
     path(f"{_VIEW_AS}permissions/", looking_views.permissions, name="view_as_permissions"),
     path(f"{_VIEW_AS}activity/", looking_views.activity, name="view_as_activity"),

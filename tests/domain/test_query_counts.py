@@ -21,7 +21,7 @@ from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from sharing.permissions import Viewer
-from sharing.tab import tab_of
+from sharing.tab.entries import tab_of
 from tests.cast import Cast, accept, invite, make_location, make_person, share
 
 Counted = Callable[[int], Any]

@@ -24,7 +24,7 @@ from sharing.access import removing
 from sharing.invitations import codes as invitations_codes
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
-from sharing.tab import tab_of
+from sharing.tab.entries import tab_of
 from sharing.tasks import settle_expired_invitations
 from sharing.transfers import accepting as transfers_accepting
 from sharing.transfers import services as transfers

@@ -19,7 +19,7 @@ from portal.models import OutgoingEmail, Throttle, User
 from sharing.access import removing
 from sharing.invitations import services as invitations
 from sharing.permissions import Viewer
-from sharing.tab import tab_of
+from sharing.tab.entries import tab_of
 from tests.cast import MEMBER, Cast, accept, invite, make_person, share
 from tests.domain.tools import in_days
 from tests.web.pages import changes, grouped, main_of, make_code, run_out, said, signed_in, text_of
@@ -104,7 +104,7 @@ def test_of_thousands_of_members_the_first_are_read_and_the_rest_counted(
     cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The number is everybody's, and whoever is further down and has access twice is still told so."""
-    monkeypatch.setattr("sharing.tab.MEMBERS_SHOWN", 1)
+    monkeypatch.setattr("sharing.tab.entries.MEMBERS_SHOWN", 1)
     last = make_person("zoe@test.example", "Zoe")
     add_member(organisation=cast.operators, user=last, role=MEMBER, by=cast.operator)
     personal = share(cast.site, cast.installer, last, VIEW)

@@ -11,10 +11,10 @@ from organisations.models import Membership, Organisation
 from portal.failures import Failure
 from portal.invitations.emails import delivery
 from portal.lib.humanize import masked
-from sharing import ways
 from sharing.access.changing import ends_soon
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
+from sharing.tab import sources
 from sharing.transfers.handover import Handover, handover_of
 
 MEMBERS_SHOWN = 100
@@ -127,12 +127,12 @@ def tab_of(viewer: Viewer, query: str = "") -> Tab:
 
 def entries_of(viewer: Viewer, members: Iterable[Membership]) -> Callable[[Access], Entry]:
     """What makes the entry of an access. `members` are people of the viewer's own organisations."""
-    endings = ways.endings(viewer)
-    counting = ways.counting(viewer, members)
+    endings = sources.endings(viewer)
+    counting = sources.counting(viewer, members)
 
     def entry(access: Access) -> Entry:
         may_change = viewer.may_change(access)
-        several = counting.get(ways.party_key(access), [])
+        several = counting.get(sources.party_key(access), [])
         return Entry(
             access=access,
             level=Level(access.level),
@@ -141,7 +141,7 @@ def entries_of(viewer: Viewer, members: Iterable[Membership]) -> Callable[[Acces
             is_you=access.user_id == viewer.user.pk,
             is_own=viewer.is_own(access),
             may_end=viewer.may_end(access),
-            why=ways.why(access, endings),
+            why=sources.why(access, endings),
             giver=_giver(viewer, access),
             counts=several[0] == access if len(several) > 1 else None,
             may_extend=may_change and viewer.may_share and ends_soon(access),

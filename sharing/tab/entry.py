@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from locations.models import Access
 from organisations.models import Membership
-from sharing import ways
 from sharing.models import Invitation
 from sharing.permissions import Viewer
-from sharing.tab import Entry, entries_of
+from sharing.tab import sources
+from sharing.tab.entries import Entry, entries_of
 
 
 @dataclass
@@ -30,7 +30,7 @@ def page_of(viewer: Viewer, access: Access) -> EntryPage:
     shared = Membership.objects.filter(organisation__in=viewer.roles, user__is_active=True)
     of_person = list(shared.filter(user=access.user_id)) if access.user_id else []
     entry = entries_of(viewer, of_person)
-    found = ways.counting(viewer, of_person)[ways.party_key(access)]
+    found = sources.counting(viewer, of_person)[sources.party_key(access)]
     page = EntryPage(entry(access), [entry(one) for one in found], may_view_as=viewer.may_view_as(access))
     if access.organisation_id in viewer.roles:
         page.members = list(shared.filter(organisation=access.organisation_id).by_name())

@@ -14,10 +14,10 @@ from locations.models import Access, Location
 from portal.errors import Refusal
 from portal.lib.humanize import date_of, last_day
 from sharing.access import changing
-from sharing.entry import invitations_that_end, page_of
 from sharing.invitations.forms import TermsForm
 from sharing.pages import do, page, sheet_or_page, to_tab
 from sharing.permissions import Viewer
+from sharing.tab.entry import invitations_that_end, page_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
