@@ -18,9 +18,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.accounts.adapter import GO_ON
 from portal.errors import Refusal
 from portal.invitations.answering import Situation
-from sharing import held_codes, kinds, requests
+from sharing import held_codes, kinds
 from sharing.invitation_pages import PAGES, InvitationPage
 from sharing.invitations.forms import CodeForm
+from sharing.requests import services as requests
 
 
 @login_not_required

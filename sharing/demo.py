@@ -18,12 +18,12 @@ from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation
 from portal.failures import Failure
 from portal.models import OutgoingEmail, Throttle, User
-from sharing import requests
 from sharing.bulk import jobs
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import BulkJob, Invitation
+from sharing.requests import services as requests
 from sharing.transfers import accepting as transfers_accepting
 from sharing.transfers import services as transfers
 

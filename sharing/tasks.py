@@ -4,10 +4,10 @@ from celery import shared_task
 
 from organisations import inviting
 from portal.activity.record import Origin, acting_from
-from sharing import requests
 from sharing.access import reminders as access_reminders
 from sharing.bulk import jobs
 from sharing.invitations import withdrawing
+from sharing.requests import services as requests
 from sharing.reviews import reminders as reviews_reminders
 from sharing.transfers import services as transfers
 

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from sharing import add_views, looking_views, mine_views, request_views
+from sharing import add_views, looking_views, mine_views
 from sharing.bulk import views as bulk_views
 from sharing.deletion import views as deletion_views
 from sharing.invitations import views as invitations_views
+from sharing.requests import views as requests_views
 from sharing.reviews import views as reviews_views
 from sharing.tab import entry_views
 from sharing.tab import views as tab_views
@@ -48,12 +49,12 @@ urlpatterns = [
     path(f"{_MANY}access/", bulk_views.change, name="bulk_change"),
     path(f"{_MANY}<uuid:uuid>/", bulk_views.job, name="bulk_job"),
     path(f"{_MANY}<uuid:uuid>/list.csv", bulk_views.job_csv, name="bulk_csv"),
-    path("locations/ask/", request_views.ask, name="ask_for_access"),
+    path("locations/ask/", requests_views.ask, name="ask_for_access"),
     path("invitations/", mine_views.invitations, name="invitations"),
     path("invitations/<uuid:uuid>/resend/", mine_views.resend, name="resend_mine"),
     path("invitations/<uuid:uuid>/withdraw/", mine_views.withdraw, name="withdraw_mine"),
     path("invitations/<uuid:uuid>/again/", bulk_views.again, name="offer_again"),
-    path("invitations/requests/<uuid:uuid>/", request_views.answer, name="request"),
+    path("invitations/requests/<uuid:uuid>/", requests_views.answer, name="request"),
     path("review/", reviews_views.review, name="review"),
     path("review/mail/", reviews_views.mail, name="review_mail"),
     path(_REVIEW, reviews_views.party, name="review_party"),

@@ -1,7 +1,7 @@
 """Asking to be let in: one row for whoever cannot get in by themselves, one state machine for all.
 
 Either for an invitation that was sent to another address ("approve this account"), or for a location whose
-number is known. What asks and what answers stands in `sharing.requests`.
+number is known. What asks and what answers stands in `sharing.requests.services`.
 """
 
 import uuid

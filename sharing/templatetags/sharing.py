@@ -9,10 +9,11 @@ from locations.levels import Level
 from locations.models import Access, Location
 from organisations.models import MemberInvitation, Membership, Organisation
 from portal.accounts.addresses import verified_addresses
-from sharing import mine, requests
+from sharing import mine
 from sharing.kinds import KINDS
 from sharing.models import AccessRequest, Invitation, Transfer
 from sharing.permissions import Viewer
+from sharing.requests import services as requests
 
 register = template.Library()
 

@@ -7,12 +7,12 @@ from locations.models import Access, Location, LocationUserPermission
 from organisations.services import add_member, end_membership
 from portal.accounts.deletion import close_account
 from portal.models import User
-from sharing import requests
 from sharing.access import removing
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
+from sharing.requests import services as requests
 from tests.cast import MEMBER, Cast, accept, invite, make_owner, make_person, share
 from tests.domain.tools import in_days
 from tests.organisations.tools import forget_throttles, membership

@@ -14,9 +14,10 @@ from portal.activity.record import unwritten
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.signals import delivery_changed
 from portal.verbs import Verb
-from sharing import requests, supporting
+from sharing import supporting
 from sharing.access import changing, removing
 from sharing.permissions import Viewer
+from sharing.requests import services as requests
 from sharing.transfers import accepting as transfers_accepting
 from sharing.transfers import services as transfers
 from tests.cast import Cast, accept, invite, make_location, make_person, share

@@ -10,10 +10,10 @@ from locations.levels import Level
 from locations.models import Access, Location
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, Throttle
-from sharing import requests
 from sharing.access import removing
 from sharing.invitations import services as invitations
 from sharing.models import AccessRequest, Invitation
+from sharing.requests import services as requests
 from tests.cast import Cast, invite, make_cast, make_location, share
 from tests.domain.test_races import Act, at_once, split
 from tests.domain.tools import projected, projection, rounds_of

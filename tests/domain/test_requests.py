@@ -13,12 +13,13 @@ from organisations import inviting
 from organisations.models import MemberInvitation
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
-from sharing import mine, requests
+from sharing import mine
 from sharing.access import removing
 from sharing.deletion import account
 from sharing.invitations import services as invitations
 from sharing.models import AccessRequest, Invitation
 from sharing.permissions import Viewer
+from sharing.requests import services as requests
 from tests.cast import MEMBER, Cast, invite, make_location, make_owner, make_person, share
 from tests.domain.replay import as_it_is, replay
 from tests.domain.tools import in_days, live, mails, refused

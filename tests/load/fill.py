@@ -19,8 +19,8 @@ from locations.models import ChargePoint, Circuit, Location  # noqa: E402
 from organisations.models import Membership  # noqa: E402
 from organisations.services import add_member, create_organisation  # noqa: E402
 from portal.models import OutgoingEmail, Throttle, User  # noqa: E402
-from sharing import requests  # noqa: E402
 from sharing.invitations import services as invitations  # noqa: E402
+from sharing.requests import services as requests  # noqa: E402
 from sharing.transfers import services as transfers  # noqa: E402
 from tests.cast import ADMINISTRATOR, MEMBER, make_location, make_owner, make_person, share  # noqa: E402
 

@@ -8,8 +8,8 @@ from django.urls import reverse
 from organisations.inviting import invite as invite_members
 from organisations.services import create_organisation
 from portal.models import Throttle
-from sharing import requests
 from sharing.invitations import services as invitations
+from sharing.requests import services as requests
 from sharing.transfers import services as transfers
 from tests.cast import MEMBER, make_location
 from tests.web.pages import ROLES, Scene, Visitor

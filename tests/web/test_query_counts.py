@@ -13,8 +13,8 @@ from organisations.services import add_member, create_organisation
 from portal.activity.record import record
 from portal.models import Throttle
 from portal.verbs import Verb
-from sharing import requests
 from sharing.invitations import services as invitations
+from sharing.requests import services as requests
 from sharing.transfers import services as transfers
 from tests.cast import MEMBER, Cast, make_location, make_person, share
 from tests.web.pages import signed_in

@@ -14,9 +14,10 @@ from locations.models import Access
 from locations.services import archive_location
 from organisations.inviting import invite as invite_members
 from portal.models import User
-from sharing import requests, tasks
+from sharing import tasks
 from sharing.invitations import codes as invitations_codes
 from sharing.models import AccessRequest
+from sharing.requests import services as requests
 from sharing.transfers import services as transfers
 from tests.cast import MEMBER, Cast, invite, make_location
 from tests.domain.tools import undone

@@ -25,12 +25,13 @@ from portal.activity.record import record
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb
-from sharing import kinds, request_emails
+from sharing import kinds
 from sharing.invitations import accepting
 from sharing.invitations.services import lock_to_share
 from sharing.models import AccessRequest, Invitation
 from sharing.models.request import LIVES
 from sharing.permissions import Viewer, covering_access
+from sharing.requests import emails
 
 State = AccessRequest.State
 # After an answer nothing new is asked for so long.
@@ -58,7 +59,7 @@ def ask_for_approval(*, invitation: Invitation | MemberInvitation, by: User) -> 
     request = request or AccessRequest(user=by, **{field: invitation})
     _begin(request, nonce=invitation.nonce)
     _record(Verb.APPROVAL_ASKED, request, by)
-    request_emails.queue_approval_asked(request)
+    emails.queue_approval_asked(request)
     return request
 
 
@@ -136,7 +137,7 @@ def approve(
     else:
         _record(Verb.REQUEST_APPROVED, request, by)
         _give(request, by, level, access_ends_at)
-    request_emails.queue_answer(request)
+    emails.queue_answer(request)
 
 
 @transaction.atomic
@@ -145,7 +146,7 @@ def refuse(*, request: AccessRequest, by: User) -> None:
     _lock_to_answer(request, by)
     _settle(request, by, State.REFUSED)
     _record(Verb.APPROVAL_REFUSED if request.offer else Verb.REQUEST_REFUSED, request, by)
-    request_emails.queue_answer(request)
+    emails.queue_answer(request)
 
 
 def _give(request: AccessRequest, by: User, level: Level, access_ends_at: datetime | None) -> None:
@@ -207,7 +208,7 @@ def _look_up(request: AccessRequest) -> None:
     request.location = location
     request.save(update_fields=["location"])
     _record(Verb.REQUEST_MADE, request, request.user)
-    request_emails.queue_access_asked(request)
+    emails.queue_access_asked(request)
 
 
 def _record(verb: Verb, request: AccessRequest, by: User) -> None:

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_http_methods
 from locations.models import Location
 from portal.errors import Refusal
 from portal.lib.client_address import client_network
-from sharing import requests
 from sharing.models import AccessRequest
-from sharing.request_forms import AnswerForm, AskForm
+from sharing.requests import services
+from sharing.requests.forms import AnswerForm, AskForm
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -34,7 +34,7 @@ def _asked(request: HttpRequest, number: int, sentence: str) -> HttpResponse:
     if own:
         messages.info(request, _("You already have access to this location."))
         return redirect("locations:detail", own.uuid)
-    requests.ask_for_access(
+    services.ask_for_access(
         number=number, by=request.user, sentence=sentence, network=client_network(request)
     )
     said = _(
@@ -48,7 +48,7 @@ def _asked(request: HttpRequest, number: int, sentence: str) -> HttpResponse:
 def answer(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Who asks to be let in to what; approve or refuse. For whoever may, and nobody else."""
     found = get_object_or_404(AccessRequest.objects.with_all(), uuid=uuid)
-    if not requests.may_answer(request.user, found):
+    if not services.may_answer(request.user, found):
         raise Http404
     form = AnswerForm(request.POST if request.method == "POST" and found.offer is None else None)
     if request.method == "POST":
@@ -64,10 +64,10 @@ def _do(request: HttpRequest, found: AccessRequest, form: AnswerForm | None) -> 
     """Approve with what the form says, or without a form refuse; then back to where it is all listed."""
     try:
         if form is None:
-            requests.refuse(request=found, by=request.user)
+            services.refuse(request=found, by=request.user)
             said = _("{person} was refused and is told.")
         else:
-            requests.approve(request=found, by=request.user, **(form.terms if form.is_bound else {}))
+            services.approve(request=found, by=request.user, **(form.terms if form.is_bound else {}))
             said = _("{person} has been let in and is told.")
         messages.success(request, said.format(person=found.user))
     except Refusal as refusal:
