@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sharing import add_views, looking_views, mine_views
+from sharing import add_views, mine_views
 from sharing.bulk import views as bulk_views
 from sharing.deletion import views as deletion_views
 from sharing.invitations import views as invitations_views
@@ -11,6 +11,7 @@ from sharing.reviews import views as reviews_views
 from sharing.tab import entry_views
 from sharing.tab import views as tab_views
 from sharing.transfers import views as transfers_views
+from sharing.view_as import views as view_as_views
 
 app_name = "sharing"
 _TAB = "locations/<uuid:uuid>/permissions/"
@@ -34,11 +35,11 @@ urlpatterns = [
     path(f"{_TAB}access/<uuid:access>/extend/", entry_views.extend, name="extend"),
     path(f"{_TAB}access/<uuid:access>/level/", tab_views.change_level, name="change_level"),
     path(f"{_TAB}access/<uuid:access>/remove/", tab_views.remove, name="remove"),
-    path(_VIEW_AS, looking_views.overview, name="view_as"),
-    path(f"{_VIEW_AS}permissions/", looking_views.permissions, name="view_as_permissions"),
-    path(f"{_VIEW_AS}activity/", looking_views.activity, name="view_as_activity"),
-    path(f"{_VIEW_AS}settings/", looking_views.settings, name="view_as_settings"),
-    path(f"{_VIEW_AS}leave/", looking_views.leave, name="view_as_leave"),
+    path(_VIEW_AS, view_as_views.overview, name="view_as"),
+    path(f"{_VIEW_AS}permissions/", view_as_views.permissions, name="view_as_permissions"),
+    path(f"{_VIEW_AS}activity/", view_as_views.activity, name="view_as_activity"),
+    path(f"{_VIEW_AS}settings/", view_as_views.settings, name="view_as_settings"),
+    path(f"{_VIEW_AS}leave/", view_as_views.leave, name="view_as_leave"),
     path(f"{_TAB}transfer/", transfers_views.transfer, name="transfer"),
     path(f"{_TAB}transfer/<uuid:transfer>/resend/", transfers_views.resend, name="transfer_resend"),
     path(f"{_TAB}transfer/<uuid:transfer>/withdraw/", transfers_views.withdraw, name="transfer_withdraw"),

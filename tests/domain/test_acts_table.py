@@ -16,7 +16,6 @@ from locations.models import Access
 from locations.services import archive_location
 from portal.errors import Refusal
 from portal.models import User
-from sharing import looking
 from sharing.access import changing, removing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
@@ -24,6 +23,7 @@ from sharing.invitations.services import correct_address
 from sharing.models import Invitation
 from sharing.permissions import Viewer
 from sharing.transfers import services as transfers
+from sharing.view_as import services as view_as
 from tests.cast import Cast
 from tests.domain.house import House, make_house, settle
 from tests.domain.tools import in_days, undone
@@ -258,7 +258,7 @@ def does(house: House, letter: str, what: str, by: User) -> Callable[[], Any]:
         "e": lambda: removing.remove_access(access=access, by=by, also_given_on=False),
         "c": lambda: changing.change_level(access=access, by=by, level=other),
         "l": lambda: changing.change_terms(access=access, by=by, level=VIEW, ends_at=in_days(3)),
-        "v": lambda: looking.begin(access=access, by=by) is None,
+        "v": lambda: view_as.begin(access=access, by=by) is None,
         "r": lambda: invitations.renew(invitation=invitation, by=by),
         "a": lambda: correct_address(invitation=invitation, by=by, email="right@test.example"),
         "w": lambda: invitations.withdraw(invitation=invitation, by=by),

@@ -17,12 +17,12 @@ from organisations.services import add_member, create_organisation
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
-from sharing import looking
 from sharing.access import removing
 from sharing.invitations import services as invitations
-from sharing.looking_views import LASTS, MARKER
 from sharing.permissions import Viewer
-from sharing.still import stand_still
+from sharing.view_as import services as view_as
+from sharing.view_as.inert import stand_still
+from sharing.view_as.views import LASTS, MARKER
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, make_owner, make_person, share
 from tests.web.pages import Scene, Visitor, changes, main_of, make_code, said, signed_in, text_of
 
@@ -328,10 +328,10 @@ def test_the_button_is_there_for_whom_it_works(cast: Cast) -> None:
     answer = signed_in(cast.operator).post(address(manager), follow=True)
     assert "You can look only as somebody whose access you manage." in said(answer)
     with pytest.raises(Refusal):
-        looking.begin(access=viewer, by=cast.contractor)
+        view_as.begin(access=viewer, by=cast.contractor)
     with pytest.raises(Refusal):
         removing.remove_access(access=viewer, by=cast.installer)
-        looking.begin(access=viewer, by=cast.installer)
+        view_as.begin(access=viewer, by=cast.installer)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 50])

@@ -3,8 +3,8 @@
 Nobody becomes somebody else by it. A `Viewer` is made for the party out of what the one who looks may know:
 the person's own access, and their place in organisations that both belong to; of an organisation, what any
 Member of it has. The same pages are built for that Viewer and shown without anything to press
-(`sharing.still`). What the one who looks has no right to know stays out, so it may be less than the party
-really sees, and never more than the one who looks does.
+(`sharing.view_as.inert`). What the one who looks has no right to know stays out, so it may be less than the
+party really sees, and never more than the one who looks does.
 """
 
 from collections.abc import Iterable

@@ -20,10 +20,10 @@ from locations.models import Access, Location
 from locations.querysets import say_ways
 from portal.activity import page as activity_page
 from portal.errors import Refusal
-from sharing import looking
 from sharing.pages import page, to_tab
 from sharing.permissions import Viewer
-from sharing.still import stand_still
+from sharing.view_as import services
+from sharing.view_as.inert import stand_still
 
 # Which entry the session looks as, and until when; starting it is on the record.
 MARKER = "view_as"
@@ -46,7 +46,7 @@ def overview(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse:
         return _begin(request, uuid, access)
 
     def show(viewer: Viewer, seen: Viewer) -> tuple[str, dict[str, Any]]:
-        say_ways(viewer.location, looking.names_of_ways(seen))
+        say_ways(viewer.location, services.names_of_ways(seen))
         return "locations/overview.html", pages.overview_context(viewer.location)
 
     return _look(request, uuid, access, show)
@@ -58,7 +58,7 @@ def permissions(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse:
 
     def show(viewer: Viewer, seen: Viewer) -> tuple[str, dict[str, Any]]:
         query = request.GET.get("q", "").replace("\0", "").strip()[:200]
-        tab = looking.tab_as(viewer, seen, query)
+        tab = services.tab_as(viewer, seen, query)
         return "sharing/permissions.html", page(viewer.location, tab=tab)
 
     return _look(request, uuid, access, show)
@@ -101,7 +101,7 @@ def _begin(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse:
     location = Location.objects.get_visible(request.user, uuid, Level.MANAGE)
     found = get_object_or_404(Access, location=location, uuid=access)
     try:
-        looking.begin(access=found, by=request.user)
+        services.begin(access=found, by=request.user)
     except Refusal as refusal:
         messages.error(request, str(refusal))
         return to_tab(location)
@@ -117,7 +117,7 @@ def _look(request: HttpRequest, uuid: UUID, access: UUID, show: Any) -> HttpResp
     found = viewer.accesses.get(get_object_or_404(Access, location=location, uuid=access).pk)
     try:
         entry = _entry(request, viewer, found)
-        seen = looking.viewer_as(viewer, entry)
+        seen = services.viewer_as(viewer, entry)
         location.level = seen.level
         template, context = show(viewer, seen)
     except _Elsewhere as elsewhere:

@@ -1,0 +1,1 @@
+"""Looking at a location as somebody else sees it."""
