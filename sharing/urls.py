@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from sharing import add_views, mine_views
+from sharing import add_views
 from sharing.bulk import views as bulk_views
 from sharing.deletion import views as deletion_views
+from sharing.inbox import views as inbox_views
 from sharing.invitations import views as invitations_views
 from sharing.requests import views as requests_views
 from sharing.reviews import views as reviews_views
@@ -51,9 +52,9 @@ urlpatterns = [
     path(f"{_MANY}<uuid:uuid>/", bulk_views.job, name="bulk_job"),
     path(f"{_MANY}<uuid:uuid>/list.csv", bulk_views.job_csv, name="bulk_csv"),
     path("locations/ask/", requests_views.ask, name="ask_for_access"),
-    path("invitations/", mine_views.invitations, name="invitations"),
-    path("invitations/<uuid:uuid>/resend/", mine_views.resend, name="resend_mine"),
-    path("invitations/<uuid:uuid>/withdraw/", mine_views.withdraw, name="withdraw_mine"),
+    path("invitations/", inbox_views.invitations, name="invitations"),
+    path("invitations/<uuid:uuid>/resend/", inbox_views.resend, name="resend_mine"),
+    path("invitations/<uuid:uuid>/withdraw/", inbox_views.withdraw, name="withdraw_mine"),
     path("invitations/<uuid:uuid>/again/", bulk_views.again, name="offer_again"),
     path("invitations/requests/<uuid:uuid>/", requests_views.answer, name="request"),
     path("review/", reviews_views.review, name="review"),

@@ -9,7 +9,7 @@ from locations.levels import Level
 from locations.models import Access, Location
 from organisations.models import MemberInvitation, Membership, Organisation
 from portal.accounts.addresses import verified_addresses
-from sharing import mine
+from sharing.inbox import listing
 from sharing.kinds import KINDS
 from sharing.models import AccessRequest, Invitation, Transfer
 from sharing.permissions import Viewer
@@ -26,7 +26,7 @@ def waiting_for_me(context: dict[str, Any]) -> dict[str, Any]:
     """The newest of what waits for this person, with the way to the rest; no query for what does not."""
     counted = context["waiting_by_kind"]()
     kinds = [kind for kind in KINDS if counted[kind]]
-    waiting = mine.waiting_for(context["user"], SHOWN_IN_PASSING, kinds)
+    waiting = listing.waiting_for(context["user"], SHOWN_IN_PASSING, kinds)
     return {"count": counted.total(), "waiting": waiting, "asking": counted[AccessRequest]}
 
 

@@ -18,10 +18,11 @@ from portal.invitations.models import VALIDITY
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
-from sharing import kinds, mine
+from sharing import kinds
 from sharing.access import removing
 from sharing.bulk import jobs, offers
 from sharing.bulk.selection import Selection, parties_on, party_of
+from sharing.inbox import listing
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
@@ -350,9 +351,9 @@ def test_all_is_accepted_in_one_step(cast: Cast) -> None:
     """Given on by the sharer's own access, on the record of each location, and told to the sharer once."""
     sites = sites_of(cast, 3)
     offer = share_all(cast, sites, email=cast.contractor.email, level=CONFIGURE)
-    assert mine.count_waiting(cast.contractor).total() == 1
-    assert mine.page_of(cast.contractor).waiting == [offer]
-    assert mine.page_of(cast.installer).sent == [offer]
+    assert listing.count_waiting(cast.contractor).total() == 1
+    assert listing.page_of(cast.contractor).waiting == [offer]
+    assert listing.page_of(cast.installer).sent == [offer]
     job = take_up(offer, cast.contractor)
     assert set(outcomes(job).values()) == {"added"}
     assert replay() == as_it_is()
@@ -364,7 +365,7 @@ def test_all_is_accepted_in_one_step(cast: Cast) -> None:
     assert letters("offer-accepted") == [("offer-accepted", cast.installer.email)]
     row = OutgoingEmail.objects.get(kind="offer-accepted")
     assert (email := outbox.render(row)) and "has added 3 locations" in email.subject
-    assert mine.count_waiting(cast.contractor).total() == 0
+    assert listing.count_waiting(cast.contractor).total() == 0
     with refused("used already"):
         offers.accept(offer=offer, by=cast.contractor, nonce=offer.nonce)
 
@@ -436,11 +437,13 @@ def test_one_can_be_answered_withdrawn_or_renewed_by_itself(cast: Cast) -> None:
     first.refresh_from_db()
     assert first.offer is None and first.is_live()
     accepting.decline(invitation=second, by=cast.contractor, nonce=second.nonce)
-    assert mine.count_waiting(cast.contractor).total() == 2  # what is left of the offer, and the renewed one
+    assert (
+        listing.count_waiting(cast.contractor).total() == 2
+    )  # what is left of the offer, and the renewed one
     invitations.withdraw(invitation=third, by=cast.installer)
     offer.refresh_from_db()
     assert offer.state == "withdrawn"
-    assert mine.page_of(cast.contractor).waiting == [first]
+    assert listing.page_of(cast.contractor).waiting == [first]
 
 
 def test_what_a_sharer_with_an_end_offers_says_until_when(cast: Cast) -> None:
@@ -489,7 +492,7 @@ def test_nobody_answers(cast: Cast) -> None:
     assert (email := outbox.render(OutgoingEmail.objects.get(kind="offer-expired")))
     assert email.subject == "Your invitation to contractor@test.example for 2 locations has expired"
     offer.refresh_from_db()
-    assert mine.page_of(cast.installer).sent == [offer]
+    assert listing.page_of(cast.installer).sent == [offer]
 
 
 def test_situations_of_an_offer(cast: Cast) -> None:

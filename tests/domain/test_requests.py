@@ -13,9 +13,9 @@ from organisations import inviting
 from organisations.models import MemberInvitation
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
-from sharing import mine
 from sharing.access import removing
 from sharing.deletion import account
+from sharing.inbox import listing
 from sharing.invitations import services as invitations
 from sharing.models import AccessRequest, Invitation
 from sharing.permissions import Viewer
@@ -203,7 +203,7 @@ def test_a_number_nobody_has_is_kept_like_any(cast: Cast) -> None:
         assert not requests.may_answer(cast.stranger, request)
         assert not requests.may_answer(cast.installer, request)
     assert mails("access-asked") == [] and verbs() == []
-    assert len(mine.asked(cast.stranger).by) == 3 and requests.look_up_due() == 0
+    assert len(listing.asked(cast.stranger).by) == 3 and requests.look_up_due() == 0
 
 
 def test_a_worker_is_asked_to_look_at_once(
@@ -298,13 +298,13 @@ def test_the_count_of_what_waits(cast: Cast, django_assert_num_queries: Any) -> 
     expected = {cast.operator: 3, cast.operator2: 1, cast.contractor: 1, cast.installer: 1, cast.stranger: 0}
     for person, count in expected.items():
         with django_assert_num_queries(1):
-            assert mine.count_waiting(person).total() == count, person
-        assert len(mine.page_of(person).waiting) + len(mine.asked(person).of) == count
+            assert listing.count_waiting(person).total() == count, person
+        assert len(listing.page_of(person).waiting) + len(listing.asked(person).of) == count
 
 
 def test_what_was_sent_newest_first_page_by_page(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     """Across locations and organisations, both kinds; bait: what others sent, and what is settled."""
-    monkeypatch.setattr(mine, "SENT_PAGE_SIZE", 2)
+    monkeypatch.setattr(listing, "SENT_PAGE_SIZE", 2)
     own = [invite(cast.site, cast.installer, person) for person in (cast.operator, cast.customer)]
     own.append(invite_member(cast.firm, cast.installer))
     invite(cast.bait, cast.stranger, cast.operator)
@@ -313,13 +313,13 @@ def test_what_was_sent_newest_first_page_by_page(cast: Cast, monkeypatch: pytest
     invitations.withdraw(invitation=settled, by=cast.installer)
     for number, one in enumerate(own):
         type(one).objects.filter(pk=one.pk).update(invited_at=in_days(0) + timedelta(seconds=number))
-    first = mine.page_of(cast.installer)
+    first = listing.page_of(cast.installer)
     assert first.sent == [own[2], own[1]] and not first.previous
-    second = mine.page_of(cast.installer, after=first.next)
+    second = listing.page_of(cast.installer, after=first.next)
     assert second.sent == [own[0]] and not second.next
-    assert mine.page_of(cast.installer, before=second.previous).sent == first.sent
+    assert listing.page_of(cast.installer, before=second.previous).sent == first.sent
     for nonsense in ("x", "2026-01-01~x", "x~" + "0" * 32, "1~x", f"{10**17}~" + "0" * 32):
-        assert mine.page_of(cast.installer, after=nonsense) == first
+        assert listing.page_of(cast.installer, after=nonsense) == first
 
 
 EMAILS = {

@@ -100,7 +100,7 @@ def test_what_was_sent_is_renewed_and_withdrawn_there(cast: Cast) -> None:
 
 
 def test_what_was_sent_is_paged(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sharing.mine.SENT_PAGE_SIZE", 1)
+    monkeypatch.setattr("sharing.inbox.listing.SENT_PAGE_SIZE", 1)
     invite(cast.site, cast.installer, cast.operator)
     invite_member(cast.firm, cast.installer)
     client = signed_in(cast.installer)

@@ -16,8 +16,9 @@ from portal.errors import Refusal
 from portal.invitations.models import AbstractInvitation
 from portal.lib.humanize import until
 from portal.models import User
-from sharing import kinds, mine
+from sharing import kinds
 from sharing.bulk import offers
+from sharing.inbox import listing
 from sharing.invitations import services as invitations_services
 from sharing.models import Invitation, Offer, Transfer
 from sharing.transfers import services as transfers
@@ -40,9 +41,9 @@ _WITHDRAW: dict[type[AbstractInvitation], Callable[[Any, User], Any]] = {
 def invitations(request: HttpRequest) -> HttpResponse:
     """What waits for this person, who asks to be let in, what they sent, and what they asked for."""
     cursors = {name: request.GET.get(name, "") for name in ("after", "before")}
-    page, asked = mine.page_of(request.user, **cursors), mine.asked(request.user)
+    page, asked = listing.page_of(request.user, **cursors), listing.asked(request.user)
     context = {"section": "invitations", "page": page, "requests": asked.of, "asked": asked.by}
-    if max(len(page.waiting), len(asked.of)) < mine.SHOWN_WAITING:
+    if max(len(page.waiting), len(asked.of)) < listing.SHOWN_WAITING:
         # All of it is here: the menu need not ask how much there is.
         context["invitations_waiting"] = len(page.waiting) + len(asked.of)
     return render(request, "sharing/mine.html", context)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from sharing.mine import count_waiting
+from sharing.inbox.listing import count_waiting
 
 
 def invitations(request: HttpRequest) -> dict[str, Any]:

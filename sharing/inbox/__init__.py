@@ -1,0 +1,1 @@
+"""What waits for somebody: invitations and requests of every kind."""
