@@ -14,14 +14,12 @@ from locations.admin import AccessAdmin, LocationAdmin
 from locations.models import Access, Location
 from portal.admin import SupportAdmin
 from portal.errors import Refusal
-from sharing import (
-    support_search,  # noqa: F401 (it registers itself)
-    supporting,
-)
 from sharing.bulk import admin as bulk_admin  # noqa: F401 (it registers itself)
-from sharing.case import case_of
 from sharing.models import Invitation, Transfer
-from sharing.support_forms import ReasonForm
+from sharing.support import search  # noqa: F401 (it registers itself)
+from sharing.support import services as support
+from sharing.support.forms import ReasonForm
+from sharing.support.overview import case_of
 
 
 class ActingAdmin(SupportAdmin):
@@ -94,18 +92,18 @@ class AccessActAdmin(ActingAdmin, AccessAdmin):
 
 
 def _end(access: Access, request: HttpRequest, reason: str) -> str:
-    if not supporting.end_access(access=access, by=request.user, because=reason):
+    if not support.end_access(access=access, by=request.user, because=reason):
         return _("This access had ended before.")
     return _("The access of {party} has ended.").format(party=access.party)
 
 
 def _resend(invitation: Invitation, request: HttpRequest, reason: str) -> str:
-    supporting.resend(invitation=invitation, by=request.user, because=reason)
+    support.resend(invitation=invitation, by=request.user, because=reason)
     return _("The invitation to {recipient} was sent again.").format(recipient=invitation.recipient)
 
 
 def _withdraw(invitation: Invitation, request: HttpRequest, reason: str) -> str:
-    supporting.withdraw(invitation=invitation, by=request.user, because=reason)
+    support.withdraw(invitation=invitation, by=request.user, because=reason)
     return _("The invitation to {recipient} was withdrawn.").format(recipient=invitation.recipient)
 
 

@@ -15,11 +15,11 @@ from portal.verbs import Verb
 from sharing.access import changing, removing
 from sharing.bulk import jobs, offers
 from sharing.bulk.selection import Selection
-from sharing.case import case_of
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import BulkJob, Invitation, Offer
+from sharing.support.overview import case_of
 from tests.cast import Cast, invite, share
 from tests.domain.test_many import NEW_ADDRESS, Act, order, outcomes, share_all, sites_of
 from tests.domain.tools import in_days, refused

@@ -14,10 +14,10 @@ from portal.activity.record import unwritten
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.signals import delivery_changed
 from portal.verbs import Verb
-from sharing import supporting
 from sharing.access import changing, removing
 from sharing.permissions import Viewer
 from sharing.requests import services as requests
+from sharing.support import services as support
 from sharing.transfers import accepting as transfers_accepting
 from sharing.transfers import services as transfers
 from tests.cast import Cast, accept, invite, make_location, make_person, share
@@ -61,7 +61,7 @@ def test_a_whole_life_is_rebuilt_after_every_step(cast: Cast) -> None:
     # More of the same takes the place of less.
     step(lambda: share(site, by, cast.operator, MANAGE))
     invitation = step(lambda: invite(site, by, make_person("next@test.example"), VIEW))
-    step(lambda: supporting.resend(invitation=invitation, by=cast.support, because="Asked for"))
+    step(lambda: support.resend(invitation=invitation, by=cast.support, because="Asked for"))
     step(lambda: removing.remove_access(access=first, by=by))
     lower = step(lambda: share(site, by, cast.contractor, MANAGE))
     step(lambda: changing.change_terms(access=lower, by=cast.contractor, level=VIEW, ends_at=None))
@@ -81,7 +81,7 @@ def test_a_whole_life_is_rebuilt_after_every_step(cast: Cast) -> None:
     locations.settle_ended_access()
     step(lambda: None)
     shared = step(lambda: share(site, by, make_person("helped@test.example"), VIEW))
-    step(lambda: supporting.end_access(access=shared, by=cast.support, because="Asked for"))
+    step(lambda: support.end_access(access=shared, by=cast.support, because="Asked for"))
     leaver = make_person("leaver@test.example")
     step(lambda: share(site, by, leaver, MANAGE))
     step(lambda: close_account(user=leaver))

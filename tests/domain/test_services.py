@@ -18,7 +18,7 @@ from portal.invitations.answering import Holder, Situation
 from portal.lib.humanize import last_day
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import kinds, supporting
+from sharing import kinds
 from sharing.access import changing, removing
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
@@ -28,6 +28,7 @@ from sharing.invitations.services import correct_address
 from sharing.kinds import situation_of
 from sharing.models import Invitation
 from sharing.permissions import Viewer
+from sharing.support import services as support
 from tests.cast import (
     ADMINISTRATOR,
     MEMBER,
@@ -173,7 +174,7 @@ def test_nothing_is_sent_again_that_a_sharer_with_an_end_cannot_give(cast: Cast)
     with refused("already has access", field="email"):
         correct_address(invitation=wrong, by=cast.contractor, email=email)
     with refused("already has access", field="email"):
-        supporting.resend(invitation=waiting, by=cast.support, because="Asked for")
+        support.resend(invitation=waiting, by=cast.support, because="Asked for")
     job = order(cast, Act.SHARE, [cast.site], by=cast.contractor, email=email)
     assert set(outcomes(job).values()) == {"has_access"}
 

@@ -14,11 +14,11 @@ from portal import codes
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing import supporting
 from sharing.bulk import jobs
 from sharing.invitations import services as invitations
 from sharing.invitations.withdrawing import withdraw_pending
 from sharing.models import Invitation
+from sharing.support import services as support
 from tests.cast import Cast, make_person, share
 from tests.web.pages import Scene, browser, changes, grouped, signed_in, text_of, wrong_codes
 from tests.web.test_access_table import ADMIN_MODELS, objects_of_admin
@@ -605,11 +605,11 @@ def test_support_acts_on_nothing_of_their_own_and_nobody_else_acts(scene: Scene)
     assert "is your own" in text_of(do_act(scene, "end", own))
     for by in (scene.cast.installer, scene.cast.customer):
         with pytest.raises(Refusal):
-            supporting.end_access(access=scene.own.access, by=by, because="x")
+            support.end_access(access=scene.own.access, by=by, because="x")
         with pytest.raises(Refusal):
-            supporting.withdraw(invitation=scene.own.invitation, by=by, because="x")
+            support.withdraw(invitation=scene.own.invitation, by=by, because="x")
         with pytest.raises(Refusal):
-            supporting.resend(invitation=scene.own.invitation, by=by, because="x")
+            support.resend(invitation=scene.own.invitation, by=by, because="x")
 
 
 def test_no_act_gives_anybody_a_right(scene: Scene) -> None:
