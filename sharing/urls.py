@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from sharing import add_views
 from sharing.bulk import views as bulk_views
 from sharing.deletion import views as deletion_views
+from sharing.enter_code import views as enter_code_views
 from sharing.inbox import views as inbox_views
 from sharing.invitations import views as invitations_views
 from sharing.requests import views as requests_views
@@ -62,10 +62,10 @@ urlpatterns = [
     path(_REVIEW, reviews_views.party, name="review_party"),
     path(f"{_REVIEW}keep/", reviews_views.keep, name="review_keep"),
     path(f"{_REVIEW}end/", reviews_views.end, name="review_end"),
-    path("add/", add_views.add, name="add"),
-    path("add/check/", add_views.check, name="check"),
-    path("add/switch/", add_views.switch_account, name="switch_account"),
-    path("add/invitation/<uuid:uuid>/", add_views.invitation, name="invitation"),
-    path("add/invitation/<uuid:uuid>/ask/", add_views.ask, name="ask"),
-    path("add/<str:code>/", add_views.open_code, name="open"),
+    path("add/", enter_code_views.add, name="add"),
+    path("add/check/", enter_code_views.check, name="check"),
+    path("add/switch/", enter_code_views.switch_account, name="switch_account"),
+    path("add/invitation/<uuid:uuid>/", enter_code_views.invitation, name="invitation"),
+    path("add/invitation/<uuid:uuid>/ask/", enter_code_views.ask, name="ask"),
+    path("add/<str:code>/", enter_code_views.open_code, name="open"),
 ]

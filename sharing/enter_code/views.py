@@ -18,8 +18,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from portal.accounts.adapter import GO_ON
 from portal.errors import Refusal
 from portal.invitations.answering import Situation
-from sharing import held_codes, kinds
-from sharing.invitation_pages import PAGES, InvitationPage
+from sharing import kinds
+from sharing.enter_code import session_codes
+from sharing.enter_code.pages import PAGES, InvitationPage
 from sharing.invitations.forms import CodeForm
 from sharing.requests import services as requests
 
@@ -31,7 +32,7 @@ def add(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         return _keep(request, form.cleaned_data["code"])
-    if "wait" in request.GET and held_codes.is_throttled(request):
+    if "wait" in request.GET and session_codes.is_throttled(request):
         return _throttled(request)
     return _box(request, form, status=422 if form.errors else 200)
 
@@ -50,11 +51,11 @@ def open_code(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def check(request: HttpRequest) -> HttpResponse:
     """Look the newest code up: on to its invitation, or the one answer that guessers get."""
-    if not held_codes.all_of(request):
+    if not session_codes.all_of(request):
         return redirect("sharing:add")
     try:
-        found, situation = held_codes.newest(request)
-    except held_codes.TooManyWrongCodes:
+        found, situation = session_codes.newest(request)
+    except session_codes.TooManyWrongCodes:
         return _throttled(request)
     if found is None:
         if not request.user.is_authenticated:
@@ -70,7 +71,7 @@ def invitation(request: HttpRequest, uuid: UUID) -> HttpResponse:
     page = _found(request, uuid)
     if request.method != "POST":
         if page.invitation.is_live():
-            held_codes.saw_live(request, page.invitation)
+            session_codes.saw_live(request, page.invitation)
         return _show(page)
     if not request.user.is_authenticated:
         request.session[GO_ON] = _address(page)
@@ -107,9 +108,9 @@ def ask(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def switch_account(request: HttpRequest) -> HttpResponse:
     """Sign out and in again as somebody else, without losing the invitation."""
     uuid = _uuid(request.POST.get("invitation", ""))
-    held = held_codes.for_the_next_person(request, uuid)
+    held = session_codes.for_the_next_person(request, uuid)
     logout(request)
-    held_codes.restore(request, held)
+    session_codes.restore(request, held)
     if uuid:
         request.session[GO_ON] = reverse("sharing:invitation", args=[uuid])
     else:
@@ -120,8 +121,8 @@ def switch_account(request: HttpRequest) -> HttpResponse:
 def _keep(request: HttpRequest, code: str) -> HttpResponse:
     """On to looking the code up; who is throttled is told so, at a clean address too, and nothing is kept."""
     try:
-        held_codes.keep(request, code)
-    except held_codes.TooManyWrongCodes:
+        session_codes.keep(request, code)
+    except session_codes.TooManyWrongCodes:
         return redirect(reverse("sharing:add", query={"wait": 1}))
     return redirect("sharing:check")
 
@@ -135,7 +136,7 @@ def _found(request: HttpRequest, uuid: UUID) -> InvitationPage:
     found = kinds.with_uuid(uuid)
     if found is None:
         raise Http404
-    situation = kinds.situation_of(found, held_codes.holder(request, found))
+    situation = kinds.situation_of(found, session_codes.holder(request, found))
     if situation is Situation.UNKNOWN:
         raise Http404
     return PAGES[type(found)](request, found, situation)
@@ -147,7 +148,7 @@ def _answer(request: HttpRequest, page: InvitationPage) -> HttpResponse:
     if request.POST.get("answer") == "decline":
         if said := page.decline(nonce):
             messages.success(request, said)
-        held_codes.forget(request, page.invitation)
+        session_codes.forget(request, page.invitation)
         return redirect("locations:list")
     said, where = page.accept(nonce)
     if said:
