@@ -1,4 +1,4 @@
-"""Locations: the list, a new one, and the tabs of one. The Permissions tab is in sharing.urls."""
+"""Locations: the list, a new one, and the tabs of one. The Permissions tab is in sharing.tab.urls."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Every e-mail sent, as its reader would see it. Only in development: portal.urls leaves it out otherwise.
+"""Every e-mail sent, as its reader would see it. Only in development: `urls` leaves it out otherwise.
 
 Reads the files Django's file backend writes. One file holds the messages of one sending, each followed by a
 line of dashes; a file may be read while it is written, so its last message may be a part.

@@ -1,0 +1,10 @@
+"""Signing up and in, addresses and passwords (allauth's), and deleting one's account."""
+
+from django.urls import include, path
+
+from portal.accounts import views
+
+urlpatterns = [
+    path("delete/", views.delete_account, name="delete_account"),
+    path("", include("allauth.account.urls")),
+]
