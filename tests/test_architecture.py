@@ -1,16 +1,16 @@
 """The shape of the code that everything else relies on, as far as a program can tell."""
 
 import ast
+import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 from tests.serving import ROOT
 
-# Each may import itself and what stands to its right, never to its left.
 APPS = ["sharing", "locations", "organisations", "portal"]
 TOP_LEVEL = {
     *{".ci", ".env.example", ".gitignore", "Makefile", "README.md", "manage.py", "pyproject.toml"},
@@ -52,16 +52,48 @@ def imported(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize("app", APPS)
-def test_imports_run_one_way(app: str) -> None:
-    forbidden = {*APPS[: APPS.index(app)], "tests"}
-    back = [
-        f"{path} imports {name}"
-        for path in modules(app)
-        for name in imported(path)
-        if name.split(".")[0] in forbidden
-    ]
-    assert not back
+def linted(folder: Path) -> str:
+    """What import-linter says of the apps in this folder, by the layers in pyproject.toml."""
+    linter = Path(sys.executable).with_name("lint-imports")
+    said = subprocess.run([linter, "--no-cache"], cwd=folder, capture_output=True, text=True, check=False)
+    return said.stdout + said.stderr
+
+
+def contracts(state: str, said: str) -> set[str]:
+    """The contracts of which it says that they are KEPT or BROKEN."""
+    return set(re.findall(rf"^(.+) {state}\b", said, re.MULTILINE))
+
+
+def test_imports_run_one_way_and_in_no_circle() -> None:
+    said = linted(ROOT)
+    assert contracts("KEPT", said) and not contracts("BROKEN", said), said
+
+
+def test_an_import_that_runs_back_is_noticed(tmp_path: Path) -> None:
+    """One for each contract, in every way in which one is written; and a file in no layer."""
+    for app in APPS:
+        shutil.copytree(ROOT / app, tmp_path / app)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    planted = {
+        "locations/levels.py": "import sharing.pages",
+        "locations/services.py": "from locations import views",
+        "organisations/settling.py": "from organisations.services import add_member",
+        "portal/invitations/models.py": "import portal.invitations.emails",
+        "portal/limits.py": "import typing\nif typing.TYPE_CHECKING:\n    import portal.mail.outbox",
+        "sharing/invitations/qr.py": "def late():\n    from sharing.bulk import jobs",
+        "sharing/newcomer.py": "",
+    }
+    for path, text in planted.items():
+        with (tmp_path / path).open("a") as file:
+            file.write(f"\n{text}\n")
+    said = linted(tmp_path)
+    assert contracts("BROKEN", said) == contracts("KEPT", linted(ROOT)), said
+    for expected in ("sharing.newcomer", "portal.limits -> portal.mail.outbox", "in portal.invitations."):
+        assert expected in said
+
+
+def test_the_product_imports_no_tests() -> None:
+    assert not [path for path in modules(*APPS) for name in imported(path) if name.split(".")[0] == "tests"]
 
 
 def test_only_permissions_know_guardian() -> None:

@@ -45,7 +45,7 @@ class Command(BaseCommand):
 
     def _supervise(self, host: str, port: int) -> None:
         # Only now: loading the application lists the static files, which `prepare` may just have collected.
-        from portal.serving import processes
+        from portal.serving import processes  # noqa: PLC0415
 
         supervisor.Supervisor(
             {
