@@ -20,9 +20,9 @@ from portal import append_only
 from portal.management.commands.prepare import collect_static
 from tests import parts
 from tests.cast import Cast
+from tests.pages import Scene
 from tests.serving import Portal
 from tests.standing import Standing, commits, wanted_by
-from tests.web.pages import Scene
 
 CHROMIUM = parts.chromium()
 IS_POSTGRES = bool(settings.DATABASE_URL)
@@ -89,6 +89,14 @@ def _flush_everything(test: TransactionTestCase) -> None:
 
 
 TransactionTestCase._fixture_teardown = _flush_everything
+
+
+@pytest.fixture(autouse=True)
+def _fresh_limits(request: pytest.FixtureRequest) -> None:
+    """allauth counts in the cache; one page's test must not use up the tries of the next."""
+    if request.node.get_closest_marker("pages") and "db" in request.fixturenames:
+        request.getfixturevalue("db")
+        cache.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import pytest
 from django.db import transaction
 
 from tests.cast import make_cast
-from tests.web.pages import make_scene
+from tests.pages import make_scene
 
 _MAKERS: dict[str, Callable[[], Any]] = {"cast": make_cast, "scene": lambda: make_scene(make_cast())}
 

@@ -20,7 +20,7 @@ from organisations.models import Membership
 from portal.lib.paging import beyond
 from sharing.permissions import Viewer
 from tests.bench.sample import Sample
-from tests.domain.tools import matching
+from tests.tools import matching
 
 ROWS = PAGE_SIZE + 1
 Act = Callable[[Sample], Any]

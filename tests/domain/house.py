@@ -14,8 +14,8 @@ from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from sharing.requests import services as requests
 from tests.cast import MEMBER, Cast, accept, invite, make_owner, make_person, share
-from tests.domain.tools import in_days
 from tests.organisations.tools import forget_throttles, membership
+from tests.tools import in_days
 
 VIEW, CONFIGURE, MANAGE = Level
 

@@ -27,7 +27,7 @@ from sharing.kinds import situation_of
 from sharing.models import Acceptance, Invitation
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, make_person, share
 from tests.domain.replay import replay
-from tests.domain.tools import in_days, live, mails, refused
+from tests.tools import in_days, live, mails, refused
 
 VIEW, CONFIGURE, MANAGE = Level
 FIRM = ("Strøm & Søn", "installed", 3)

@@ -29,7 +29,7 @@ from sharing.models import Invitation
 from sharing.permissions import Viewer
 from tests.cast import MEMBER, Cast, accept, invite, make_location, make_owner, make_person, share
 from tests.domain.replay import as_it_is, replay
-from tests.domain.tools import in_days, projected, projection
+from tests.tools import in_days, projected, projection
 
 
 class Walk:

@@ -26,9 +26,9 @@ from sharing.transfers import services as transfers
 from sharing.view_as import services as view_as
 from tests.cast import Cast
 from tests.domain.house import House, make_house, settle
-from tests.domain.tools import in_days, undone
 from tests.organisations.tools import forget_throttles
-from tests.web.pages import browser, main_of, signed_in
+from tests.pages import browser, main_of, signed_in
+from tests.tools import in_days, undone
 
 VIEW, CONFIGURE, MANAGE = Level
 

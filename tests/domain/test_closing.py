@@ -24,8 +24,8 @@ from sharing.invitations.accepting import SHARES
 from sharing.models import Invitation
 from sharing.permissions import Viewer
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, invite, make_location, make_owner, make_person, share
-from tests.domain.tools import in_days, refused
 from tests.organisations.tools import assert_sound, last_entry
+from tests.tools import in_days, refused
 
 
 def sentences(user: User) -> list[str]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from portal import codes
 from portal.codes import ALPHABET, INVITATION_CODE_LENGTH, ORGANISATION_KEY_LENGTH, Mistyped
-from tests.domain.tools import examples
+from tests.tools import examples
 
 LENGTHS = [INVITATION_CODE_LENGTH, ORGANISATION_KEY_LENGTH]
 words = st.text(max_size=40)

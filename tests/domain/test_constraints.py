@@ -25,7 +25,7 @@ from sharing.invitations import services as invitations
 from sharing.models import AccessRequest, BulkJob, BulkLoss, Invitation, Offer, Transfer
 from sharing.transfers import services as transfers
 from tests.cast import Cast, invite, make_location, make_owner, share
-from tests.domain.tools import in_days
+from tests.tools import in_days
 
 Breach = Callable[[Cast], Any]
 

@@ -17,7 +17,7 @@ from sharing.invitations import services as invitations
 from sharing.invitations.services import correct_address
 from sharing.models import Invitation
 from tests.cast import Cast, accept, invite, make_owner, make_person, share
-from tests.domain.tools import in_days, mails, refused
+from tests.tools import in_days, mails, refused
 
 RIGHT = "right@test.example"
 

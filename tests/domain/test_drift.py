@@ -14,8 +14,8 @@ from locations.models import Access, Location, LocationGroupPermission, Location
 from locations.permissions import permission_id
 from organisations.models import Membership, Organisation
 from tests.cast import MEMBER, Cast, share
-from tests.domain.tools import in_days
 from tests.organisations.tools import assert_sound
+from tests.tools import in_days
 
 GROUP, PERSON = LocationGroupPermission, LocationUserPermission
 

@@ -31,7 +31,7 @@ from sharing.models.bulk import Outcome
 from sharing.permissions import Viewer, access_to_share_by, ways_to_share_by
 from tests.cast import Cast, accept, invite, make_location, make_owner, make_person, share
 from tests.domain.replay import as_it_is, replay
-from tests.domain.tools import in_days, refused
+from tests.tools import in_days, refused
 
 VIEW, CONFIGURE, MANAGE = Level
 Act = BulkJob.Act

@@ -18,7 +18,7 @@ from locations.sorting import search_text, sort_key
 from sharing.bulk import jobs, offers
 from sharing.models import BulkJob, Invitation
 from tests.cast import Cast
-from tests.domain.tools import in_days
+from tests.tools import in_days
 
 pytestmark = pytest.mark.postgres
 

@@ -22,7 +22,7 @@ from sharing.models import BulkJob, Invitation, Offer
 from sharing.support.overview import case_of
 from tests.cast import Cast, invite, share
 from tests.domain.test_many import NEW_ADDRESS, Act, order, outcomes, share_all, sites_of
-from tests.domain.tools import in_days, refused
+from tests.tools import in_days, refused
 
 VIEW, CONFIGURE, MANAGE = Level
 

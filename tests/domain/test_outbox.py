@@ -36,7 +36,7 @@ from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, make_cast, make_person, share
-from tests.domain.tools import in_days, mails
+from tests.tools import in_days, mails
 
 Mailbox = list[EmailMultiAlternatives]
 Status = OutgoingEmail.Status

@@ -16,7 +16,7 @@ from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from sharing.permissions import Viewer, access_to_share_by, covering_access
 from tests.cast import MEMBER, Cast, accept, invite, make_owner, make_person, share
-from tests.domain.tools import in_days
+from tests.tools import in_days
 
 VIEW, CONFIGURE, MANAGE = Level
 

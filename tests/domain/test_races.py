@@ -31,7 +31,7 @@ from sharing.invitations.services import correct_address
 from sharing.models import Acceptance, Invitation
 from tests.cast import Cast, invite, make_cast, make_location, make_person, share
 from tests.domain.replay import as_it_is, record_of, replay
-from tests.domain.tools import in_days, projected, projection, rounds_of
+from tests.tools import in_days, projected, projection, rounds_of
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 

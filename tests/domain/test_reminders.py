@@ -16,8 +16,8 @@ from sharing.access import changing, removing
 from sharing.access import reminders as access_reminders
 from sharing.tasks import remind_of_ends as task
 from tests.cast import MEMBER, Cast, accept, make_person, share
-from tests.domain.tools import in_days, mails
-from tests.web.pages import make_code
+from tests.pages import make_code
+from tests.tools import in_days, mails
 
 VIEW, CONFIGURE, MANAGE = Level
 BOTH = [("access-ends", "contractor@test.example"), ("access-ends", "installer@test.example")]

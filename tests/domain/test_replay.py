@@ -22,8 +22,8 @@ from sharing.transfers import accepting as transfers_accepting
 from sharing.transfers import services as transfers
 from tests.cast import Cast, accept, invite, make_location, make_person, share
 from tests.domain.replay import ACCESS_VERBS, as_it_is, record_of, replay
-from tests.domain.tools import in_days
-from tests.web.pages import invite_member, make_code
+from tests.pages import invite_member, make_code
+from tests.tools import in_days
 
 VIEW, CONFIGURE, MANAGE = Level
 

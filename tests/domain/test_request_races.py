@@ -16,7 +16,7 @@ from sharing.models import AccessRequest, Invitation
 from sharing.requests import services as requests
 from tests.cast import Cast, invite, make_cast, make_location, share
 from tests.domain.test_races import Act, at_once, split
-from tests.domain.tools import projected, projection, rounds_of
+from tests.tools import projected, projection, rounds_of
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 

@@ -22,8 +22,8 @@ from sharing.permissions import Viewer
 from sharing.requests import services as requests
 from tests.cast import MEMBER, Cast, invite, make_location, make_owner, make_person, share
 from tests.domain.replay import as_it_is, replay
-from tests.domain.tools import in_days, live, mails, refused
-from tests.web.pages import invite_member
+from tests.pages import invite_member
+from tests.tools import in_days, live, mails, refused
 
 VIEW, CONFIGURE, MANAGE = Level
 FIRM = ("Strøm & Søn", "installed", MANAGE)

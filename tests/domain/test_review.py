@@ -19,8 +19,8 @@ from sharing.models import AccessReview
 from sharing.permissions import Viewer
 from sharing.reviews import services as reviews
 from tests.cast import MEMBER, Cast, accept, make_location, make_owner, make_person, share
-from tests.domain.tools import in_days, mails
-from tests.web.pages import Scene, make_code
+from tests.pages import Scene, make_code
+from tests.tools import in_days, mails
 
 VIEW, CONFIGURE, MANAGE = Level
 

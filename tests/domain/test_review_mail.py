@@ -20,7 +20,7 @@ from sharing.reviews import reminders as reviews_reminders
 from sharing.reviews import services as reviews
 from sharing.tasks import ask_for_reviews as task
 from tests.cast import ADMINISTRATOR, Cast, make_location, make_owner, share
-from tests.domain.tools import in_days, mails
+from tests.tools import in_days, mails
 
 VIEW = Level.VIEW
 KIND = reviews_reminders.KIND

@@ -13,7 +13,7 @@ from sharing.reviews import reminders as reviews_reminders
 from sharing.reviews import services as reviews
 from tests.cast import ADMINISTRATOR, Cast, make_location, share
 from tests.domain.test_races import at_once, people, rounds
-from tests.domain.tools import in_days, mails
+from tests.tools import in_days, mails
 
 pytestmark = [pytest.mark.postgres, pytest.mark.heavy, pytest.mark.django_db(transaction=True)]
 

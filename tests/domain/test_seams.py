@@ -32,8 +32,8 @@ from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.receivers import record_delivery
 from tests.cast import MEMBER, Cast, accept, invite, make_location, make_person, share
-from tests.domain.tools import refused
-from tests.web.pages import PASSWORD, run_out, signed_in, text_of
+from tests.pages import PASSWORD, run_out, signed_in, text_of
+from tests.tools import refused
 
 
 def letter(cast: Cast, kind: str, **fields: Any) -> OutgoingEmail:

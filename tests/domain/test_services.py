@@ -41,7 +41,7 @@ from tests.cast import (
     share,
 )
 from tests.domain.test_many import Act, order, outcomes, share_all
-from tests.domain.tools import in_days, live, mails, refused, state_of_everything
+from tests.tools import in_days, live, mails, refused, state_of_everything
 
 VIEW, CONFIGURE, MANAGE = Level
 

@@ -44,9 +44,9 @@ from sharing.transfers import services as transfers
 from tests.cast import ADMINISTRATOR, MEMBER, make_location, make_person
 from tests.domain import share_model
 from tests.domain.share_model import DAY, NEVER, Offer, Way, World
-from tests.domain.tools import lives, projected, projection, undone
 from tests.organisations.tools import membership
-from tests.web.pages import main_of, signed_in
+from tests.pages import main_of, signed_in
+from tests.tools import lives, projected, projection, undone
 
 pytestmark = pytest.mark.heavy
 

@@ -12,7 +12,7 @@ from locations.querysets import Page
 from locations.services import change_location
 from locations.sorting import SORT_KEY_LENGTH, search_text, sort_key
 from tests.cast import Cast, make_location
-from tests.domain.tools import examples, matching, undone
+from tests.tools import examples, matching, undone
 
 IN_ORDER = [
     "2 Havnevej",

@@ -14,8 +14,8 @@ from portal.verbs import Verb
 from sharing.access import changing
 from sharing.permissions import Viewer
 from tests.cast import MEMBER, Cast, accept, invite, make_owner, share
-from tests.domain.tools import in_days, projected, projection, refused, state_of_everything
-from tests.web.pages import make_code
+from tests.pages import make_code
+from tests.tools import in_days, projected, projection, refused, state_of_everything
 
 VIEW, CONFIGURE, MANAGE = Level
 

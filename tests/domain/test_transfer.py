@@ -31,7 +31,7 @@ from sharing.transfers import services as transfers
 from sharing.transfers.handover import for_the_next_owner, what_changes
 from tests.cast import Cast, invite, make_location, make_owner, make_person, share
 from tests.domain.replay import as_it_is, replay
-from tests.domain.tools import live, mails, projected, refused
+from tests.tools import live, mails, projected, refused
 
 State = Transfer.State
 FIRM = ("Strøm & Søn", "installed", 3)

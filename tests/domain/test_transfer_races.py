@@ -19,7 +19,7 @@ from sharing.transfers import services as transfers
 from tests.cast import Cast, make_cast, make_location, make_owner
 from tests.domain.replay import as_it_is, record_of, replay
 from tests.domain.test_races import Act, at_once, split
-from tests.domain.tools import projected, projection, rounds_of
+from tests.tools import projected, projection, rounds_of
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 

@@ -29,7 +29,7 @@ from sharing.invitations import accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from tests.cast import MEMBER, Cast, accept, invite, make_location, make_owner, make_person, share
-from tests.domain.tools import examples, in_days, matching, projected, projection, undone
+from tests.tools import examples, in_days, matching, projected, projection, undone
 
 VIEW, CONFIGURE, MANAGE = Level
 TABLES = (LocationUserPermission, LocationGroupPermission)

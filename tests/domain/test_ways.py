@@ -13,7 +13,7 @@ from portal.models import Throttle
 from sharing.access import removing
 from tests.cast import MEMBER, Cast, make_location, share
 from tests.domain.test_visibility import let_time_pass
-from tests.domain.tools import in_days
+from tests.tools import in_days
 
 
 @pytest.fixture

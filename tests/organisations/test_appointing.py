@@ -10,8 +10,8 @@ from portal.mail import outbox
 from portal.models import User
 from portal.verbs import Verb
 from tests.cast import ADMINISTRATOR, MEMBER, Cast
-from tests.domain.tools import refused
 from tests.organisations.tools import assert_sound, last_entry, mails_to, roles, seen, verbs
+from tests.tools import refused
 
 
 @pytest.fixture

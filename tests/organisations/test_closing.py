@@ -35,7 +35,6 @@ from tests.cast import (
     make_person,
     share,
 )
-from tests.domain.tools import mails, refused
 from tests.organisations.tools import (
     assert_sound,
     forget_throttles,
@@ -45,6 +44,7 @@ from tests.organisations.tools import (
     seen,
     verbs,
 )
+from tests.tools import mails, refused
 
 VIEW, CONFIGURE, MANAGE = Level
 LEFT = "There are locations that nobody else manages"

@@ -22,8 +22,8 @@ from sharing import kinds
 from sharing.models import Invitation
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, make_location, make_person
 from tests.cast import invite as share_with
-from tests.domain.tools import mails, refused
 from tests.organisations.tools import forget_throttles, membership, roles, seen, sound, verbs
+from tests.tools import mails, refused
 
 State = MemberInvitation.State
 

@@ -14,7 +14,6 @@ from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, make_location
-from tests.domain.tools import mails, refused
 from tests.organisations.tools import (
     everything,
     forget_throttles,
@@ -26,6 +25,7 @@ from tests.organisations.tools import (
     sound,
     verbs,
 )
+from tests.tools import mails, refused
 
 ASKED_TODAY = "You have asked today"
 ANSWERED = "Somebody has answered this request meanwhile"

@@ -33,8 +33,8 @@ from sharing.invitations import accepting
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from tests.cast import ADMINISTRATOR, MEMBER, make_location, make_person
-from tests.domain.tools import lives, undone
 from tests.organisations.tools import assert_sound, forget_throttles, membership
+from tests.tools import lives, undone
 
 pytestmark = pytest.mark.heavy
 

@@ -28,7 +28,6 @@ from sharing.invitations import services as invitations
 from sharing.kinds import situation_of
 from sharing.models import Invitation
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, make_location, share
-from tests.domain.tools import mails, refused, undone
 from tests.organisations.tools import (
     administrators,
     assert_sound,
@@ -41,6 +40,7 @@ from tests.organisations.tools import (
     sound,
     verbs,
 )
+from tests.tools import mails, refused, undone
 
 VIEW, CONFIGURE, MANAGE = Level
 LAST = "There must be at least one Administrator"

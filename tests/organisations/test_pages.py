@@ -23,7 +23,6 @@ from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
 from sharing.invitations import services as invitations
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, make_location, make_person, share
-from tests.domain.tools import undone
 from tests.organisations.tools import (
     assert_sound,
     everything,
@@ -34,6 +33,7 @@ from tests.organisations.tools import (
     roles,
     seen,
 )
+from tests.tools import undone
 
 pytestmark = pytest.mark.pages
 

@@ -20,7 +20,6 @@ from sharing.invitations import accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, make_cast, make_location, make_person
-from tests.domain.tools import rounds_of
 from tests.organisations.tools import (
     administrators,
     assert_sound,
@@ -30,6 +29,7 @@ from tests.organisations.tools import (
     roles,
     seen,
 )
+from tests.tools import rounds_of
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 ROUNDS = rounds_of(20)

@@ -15,8 +15,8 @@ from organisations.permissions import may_ask_to_join, must_use_two_step
 from portal.lib.addresses import domain_of
 from portal.models import User
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, make_person
-from tests.domain.tools import refused
 from tests.organisations.tools import last_entry, membership, verbs
+from tests.tools import refused
 
 NOT_THEIRS = "Only people with a company address of this organisation"
 

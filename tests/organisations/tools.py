@@ -14,7 +14,7 @@ from locations.models import Location
 from organisations.models import JoinRequest, Membership, Organisation
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from tests.cast import ADMINISTRATOR
-from tests.domain.tools import state_of_everything
+from tests.tools import state_of_everything
 
 
 def assert_sound() -> None:

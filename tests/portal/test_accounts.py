@@ -15,7 +15,7 @@ from portal import limits, tasks
 from portal.accounts import adapter
 from portal.models import OutgoingEmail, User
 from tests.cast import Cast
-from tests.web.pages import PASSWORD, browser, letter, link_in, make_account
+from tests.pages import PASSWORD, browser, letter, link_in, make_account
 
 pytestmark = pytest.mark.django_db
 WANTED = "wanted@test.example"

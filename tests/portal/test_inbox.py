@@ -9,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from portal.mail import dev_inbox
-from tests.web.pages import browser, text_of
+from tests.pages import browser, text_of
 
 LINE = "-" * 79 + "\n"
 

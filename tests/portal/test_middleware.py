@@ -5,7 +5,7 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from tests.cast import Cast
-from tests.web.pages import PASSWORD, browser, make_account, make_scene, signed_in
+from tests.pages import PASSWORD, browser, make_account, make_scene, signed_in
 
 
 @pytest.mark.django_db

@@ -16,8 +16,8 @@ from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
 from sharing.models import Invitation
 from tests.cast import Cast, invite
+from tests.pages import changes
 from tests.portal.reports import PROVIDERS, SECRET, Provider
-from tests.web.pages import changes
 
 Status = OutgoingEmail.Status
 # What anymail calls it when it is sent by the provider; with Mailgun it is in brackets.

@@ -21,16 +21,8 @@ from portal import codes
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail
 from sharing.models import AccessRequest
-from tests.domain.tools import undone
-from tests.web.pages import (
-    ROLES,
-    Scene,
-    Side,
-    Visitor,
-    all_patterns,
-    changes,
-    grouped,
-)
+from tests.pages import ROLES, Scene, Side, Visitor, all_patterns, changes, grouped
+from tests.tools import undone
 
 Statuses = dict[str, int]
 SIGNED_IN = ROLES[1:]

@@ -15,7 +15,7 @@ from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
 from tests.cast import Cast
-from tests.web.pages import (
+from tests.pages import (
     PASSWORD,
     browser,
     letter,

@@ -18,7 +18,7 @@ from portal.verbs import VERBS_OF, Kind, Verb
 from sharing.invitations import codes as invitations_codes
 from tests.cast import ADMINISTRATOR, Cast, invite, share
 from tests.organisations.tools import membership
-from tests.web.pages import Scene, main_of, signed_in, text_of
+from tests.pages import Scene, main_of, signed_in, text_of
 
 AUGUST = "2026-08-01"
 

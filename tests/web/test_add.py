@@ -24,8 +24,7 @@ from sharing.invitations import accepting, withdrawing
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from tests.cast import Cast, accept, invite, make_location, make_person, share
-from tests.domain.tools import in_days
-from tests.web.pages import (
+from tests.pages import (
     PASSWORD,
     Scene,
     browser,
@@ -44,6 +43,7 @@ from tests.web.pages import (
     without_nonces,
     wrong_codes,
 )
+from tests.tools import in_days
 
 ADD, CHECK = "/add/", "/add/check/"
 

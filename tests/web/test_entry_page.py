@@ -21,8 +21,8 @@ from sharing.invitations import services as invitations
 from sharing.permissions import Viewer
 from sharing.tab.entries import tab_of
 from tests.cast import MEMBER, Cast, accept, invite, make_person, share
-from tests.domain.tools import in_days
-from tests.web.pages import changes, grouped, main_of, make_code, run_out, said, signed_in, text_of
+from tests.pages import changes, grouped, main_of, make_code, run_out, said, signed_in, text_of
+from tests.tools import in_days
 
 VIEW, CONFIGURE, MANAGE = Level
 

@@ -20,8 +20,8 @@ from portal.mail import outbox
 from portal.models import OutgoingEmail, Throttle
 from sharing.models import Invitation
 from tests.cast import Cast, make_person
-from tests.domain.tools import undone
-from tests.web.pages import PASSWORD, Scene, browser, grouped, signed_in
+from tests.pages import PASSWORD, Scene, browser, grouped, signed_in
+from tests.tools import undone
 
 pytestmark = pytest.mark.heavy
 

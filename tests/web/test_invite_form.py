@@ -17,8 +17,7 @@ from portal.verbs import Verb
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from tests.cast import Cast, accept, make_owner, share
-from tests.domain.tools import in_days
-from tests.web.pages import (
+from tests.pages import (
     Scene,
     grouped,
     main_of,
@@ -29,6 +28,7 @@ from tests.web.pages import (
     whole_database,
     wrong_codes,
 )
+from tests.tools import in_days
 
 
 def url_of(cast: Cast) -> str:

@@ -19,7 +19,7 @@ from portal.activity import sentences
 from portal.models import Activity, User
 from portal.verbs import Verb
 from tests.cast import MEMBER, Cast, invite, make_location, make_person, share
-from tests.web.pages import Scene, main_of, said, signed_in, text_of
+from tests.pages import Scene, main_of, said, signed_in, text_of
 
 LIST = "/locations/"
 VERBS = {"archive": Verb.LOCATION_ARCHIVED, "restore": Verb.LOCATION_RESTORED}

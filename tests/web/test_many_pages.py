@@ -11,7 +11,7 @@ from locations.levels import Level
 from sharing.bulk import jobs
 from sharing.models import BulkJob, Invitation, Offer
 from tests.cast import Cast, make_location, share
-from tests.web.pages import signed_in
+from tests.pages import signed_in
 
 NEW_ADDRESS = "ny@test.example"
 

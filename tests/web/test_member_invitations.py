@@ -16,7 +16,7 @@ from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, make_location, make_person
 from tests.organisations.tools import membership, roles
-from tests.web.pages import (
+from tests.pages import (
     PASSWORD,
     browser,
     grouped,

@@ -20,17 +20,7 @@ from sharing.access import changing, removing
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from tests.cast import Cast, accept, invite, make_owner, make_person, share
-from tests.web.pages import (
-    Scene,
-    changes,
-    grouped,
-    main_of,
-    make_code,
-    run_out,
-    said,
-    signed_in,
-    text_of,
-)
+from tests.pages import Scene, changes, grouped, main_of, make_code, run_out, said, signed_in, text_of
 
 
 def tab(location: Location) -> str:

@@ -12,7 +12,7 @@ from sharing.invitations import services as invitations
 from sharing.requests import services as requests
 from sharing.transfers import services as transfers
 from tests.cast import MEMBER, make_location
-from tests.web.pages import ROLES, Scene, Visitor
+from tests.pages import ROLES, Scene, Visitor
 from tests.web.test_access_table import ROWS
 
 MOST = 10

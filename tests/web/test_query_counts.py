@@ -17,7 +17,7 @@ from sharing.invitations import services as invitations
 from sharing.requests import services as requests
 from sharing.transfers import services as transfers
 from tests.cast import MEMBER, Cast, make_location, make_person, share
-from tests.web.pages import signed_in
+from tests.pages import signed_in
 
 ROWS = [1, 3, 50]
 Counter = Callable[..., Any]

@@ -20,8 +20,7 @@ from sharing.models import AccessRequest
 from sharing.requests import services as requests
 from sharing.transfers import services as transfers
 from tests.cast import MEMBER, Cast, invite, make_location
-from tests.domain.tools import undone
-from tests.web.pages import (
+from tests.pages import (
     changes,
     invite_member,
     main_of,
@@ -31,6 +30,7 @@ from tests.web.pages import (
     text_of,
     without_nonces,
 )
+from tests.tools import undone
 
 INVITATIONS = "sharing:invitations"
 

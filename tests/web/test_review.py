@@ -17,7 +17,7 @@ from portal.verbs import Verb
 from sharing.models import AccessReview, ReviewReader
 from sharing.reviews import services as reviews
 from tests.cast import Cast, make_location, make_person, share
-from tests.web.pages import main_of, said, signed_in, text_of
+from tests.pages import main_of, said, signed_in, text_of
 
 VIEW, MANAGE = Level.VIEW, Level.MANAGE
 LIST = "/review/"

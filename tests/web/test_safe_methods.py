@@ -13,7 +13,7 @@ from django.urls import reverse
 from portal.models import Activity, Throttle
 from portal.verbs import Verb
 from sharing.models import Invitation
-from tests.web.pages import (
+from tests.pages import (
     Scene,
     browser,
     changes,

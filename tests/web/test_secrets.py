@@ -22,7 +22,7 @@ from portal.redaction import WithoutCodes
 from sharing.models import Invitation
 from tests.cast import Cast
 from tests.cast import invite as invite_to
-from tests.web.pages import (
+from tests.pages import (
     PASSWORD,
     browser,
     grouped,

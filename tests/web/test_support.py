@@ -20,7 +20,7 @@ from sharing.invitations.withdrawing import withdraw_pending
 from sharing.models import Invitation
 from sharing.support import services as support
 from tests.cast import Cast, make_person, share
-from tests.web.pages import Scene, browser, changes, grouped, signed_in, text_of, wrong_codes
+from tests.pages import Scene, browser, changes, grouped, signed_in, text_of, wrong_codes
 from tests.web.test_access_table import ADMIN_MODELS, objects_of_admin
 
 READABLE = [table.model for table in ADMIN_MODELS if not table.closed]

@@ -11,7 +11,7 @@ from portal.verbs import Verb
 from sharing.models import Transfer
 from sharing.transfers import services as transfers
 from tests.cast import Cast, make_owner, make_person
-from tests.web.pages import grouped, letter, link_in, main_of, said, signed_in, text_of
+from tests.pages import grouped, letter, link_in, main_of, said, signed_in, text_of
 
 
 def url(cast: Cast, name: str, *more: Any) -> str:

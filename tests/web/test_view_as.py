@@ -24,7 +24,7 @@ from sharing.view_as import services as view_as
 from sharing.view_as.inert import stand_still
 from sharing.view_as.views import LASTS, MARKER
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, make_owner, make_person, share
-from tests.web.pages import Scene, Visitor, changes, main_of, make_code, said, signed_in, text_of
+from tests.pages import Scene, Visitor, changes, main_of, make_code, said, signed_in, text_of
 
 VIEW, CONFIGURE, MANAGE = Level
 PAGES = ("view_as", "view_as_permissions", "view_as_activity", "view_as_settings")

@@ -1,4 +1,4 @@
-"""What the tests of the web layer share: visitors, a scene with every role, and looks into the database."""
+"""What the tests of pages share: visitors, a scene with every role, and looks into the database."""
 
 import re
 from collections.abc import Callable, Iterator

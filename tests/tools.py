@@ -1,4 +1,4 @@
-"""What the tests of the domain share: undoing, refusals, times, and settings for random data."""
+"""What the tests of services share: undoing, refusals, times, and settings for random data."""
 
 import os
 from collections.abc import Iterator
