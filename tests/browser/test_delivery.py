@@ -29,7 +29,7 @@ def test_a_wrong_address_is_corrected(stage: Stage, look: Look) -> None:
     wrong = f"{unique('wrogn').replace(' ', '-')}@people.example"
     invite_person(sharer, location, wrong)
     stage.mailbox.wait_for(wrong)
-    # As the mail provider would report it; tests/portal/test_reports.py has what they really send.
+    # As the mail provider would report it; tests/portal/mail/test_webhooks.py has what they really send.
     stage.sql(
         "UPDATE portal_outgoingemail SET status = 'bounced', failure = 'address' WHERE address = %s", wrong
     )

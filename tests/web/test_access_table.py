@@ -151,7 +151,7 @@ PORTAL = {
     "set_language": Row(
         get=everybody(405), post=everybody(302), changes=SIGNED_IN, data=lambda side: {"language": "da"}
     ),
-    # No provider is configured; tests/portal/test_reports.py has those that are.
+    # No provider is configured; tests/portal/mail/test_webhooks.py has those that are.
     "mail_report": Row(get=everybody(404), post=everybody(404), args=lambda side: ("postmark",)),
     "inbox": Row(get=everybody(200), post=everybody(405)),
     "inbox_message": Row(get=everybody(404), post=everybody(405), args=lambda side: ("no.log", 0)),

@@ -17,7 +17,7 @@ from portal.verbs import Verb
 from sharing.models import Invitation
 from tests.cast import Cast, invite
 from tests.pages import changes
-from tests.portal.reports import PROVIDERS, SECRET, Provider
+from tests.portal.mail.reports import PROVIDERS, SECRET, Provider
 
 Status = OutgoingEmail.Status
 # What anymail calls it when it is sent by the provider; with Mailgun it is in brackets.

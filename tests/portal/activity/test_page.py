@@ -20,6 +20,8 @@ from tests.cast import ADMINISTRATOR, Cast, invite, share
 from tests.organisations.tools import membership
 from tests.pages import Scene, main_of, signed_in, text_of
 
+pytestmark = pytest.mark.pages
+
 AUGUST = "2026-08-01"
 
 

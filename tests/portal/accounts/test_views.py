@@ -28,6 +28,8 @@ from tests.pages import (
     without_nonces,
 )
 
+pytestmark = pytest.mark.pages
+
 NEW = "new@test.example"
 NEXT = "et-helt-nyt-kodeord-9"
 
