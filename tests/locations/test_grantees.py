@@ -12,7 +12,7 @@ from organisations.services import add_member, create_organisation
 from portal.models import Throttle
 from sharing.access import removing
 from tests.cast import MEMBER, Cast, make_location, share
-from tests.domain.test_visibility import let_time_pass
+from tests.locations.test_permissions import let_time_pass
 from tests.tools import in_days
 
 

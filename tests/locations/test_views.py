@@ -21,6 +21,8 @@ from portal.verbs import Verb
 from tests.cast import MEMBER, Cast, invite, make_location, make_person, share
 from tests.pages import Scene, main_of, said, signed_in, text_of
 
+pytestmark = pytest.mark.pages
+
 LIST = "/locations/"
 VERBS = {"archive": Verb.LOCATION_ARCHIVED, "restore": Verb.LOCATION_RESTORED}
 GOOD = {

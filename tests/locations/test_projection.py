@@ -21,7 +21,7 @@ from locations.models import Access, Location
 from organisations.services import add_member, create_organisation, end_membership
 from portal.models import User
 from tests.cast import ADMINISTRATOR, Cast, accept, invite, make_cast
-from tests.domain.test_drift import assert_projected
+from tests.locations.test_drift import assert_projected
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 
