@@ -30,6 +30,8 @@ from tests.pages import (
     text_of,
 )
 
+pytestmark = pytest.mark.pages
+
 
 def to_contractor(cast: Cast) -> MemberInvitation:
     Throttle.objects.all().delete()
