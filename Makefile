@@ -9,8 +9,8 @@ PORT ?= 8000
 ROUNDS ?= 1000
 PROCESSES ?= 8
 EXAMPLES ?= 5000
-MACHINES := tests/domain/test_share_machine.py tests/organisations/test_machine.py
-RACES := $(wildcard tests/*/test_*races.py)
+MACHINES := tests/sharing/test_share_machine.py tests/organisations/test_machine.py
+RACES := $(shell find tests -name "test_*races.py")
 IS_311 = -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null
 
 help: ## List what make can do here

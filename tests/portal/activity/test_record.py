@@ -28,7 +28,7 @@ from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from sharing.permissions import Viewer
 from tests.cast import MEMBER, Cast, accept, invite, make_location, make_owner, make_person, share
-from tests.domain.replay import as_it_is, replay
+from tests.sharing.replay import as_it_is, replay
 from tests.tools import in_days, projected, projection
 
 
