@@ -1,1 +1,1 @@
-"""The web layer: what each address answers to whom, what pages show, and what hostile input may not do."""
+"""What holds of every address: who gets it, what it changes and costs, and what hostile input may not do."""
