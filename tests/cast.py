@@ -91,6 +91,20 @@ def invite(location: Location, by: User, user: User, level: Level = Level.MANAGE
     return invitations.share_with_person(location=location, by=by, email=user.email, level=level, **terms)
 
 
+def invite_operators(
+    cast: Cast, level: Level = Level.MANAGE, *, by: User | None = None, **terms: Any
+) -> Invitation:
+    """An invitation of the operators' organisation to the firm's site, by its key."""
+    return invitations.share_with_organisation(
+        location=cast.site,
+        by=by or cast.installer,
+        key=cast.operators.key,
+        network="t",
+        level=level,
+        **terms,
+    )
+
+
 def accept(invitation: Invitation, by: User, organisation: Organisation | None = None) -> Access:
     """Accept it as it is now; returns the access it gave."""
     invitation.refresh_from_db()

@@ -16,7 +16,8 @@ from locations.levels import Level
 from locations.models import Access, Location, LocationGroupPermission, LocationUserPermission
 from locations.sorting import words_in
 from portal.errors import Refusal
-from portal.models import OutgoingEmail
+from portal.models import Activity, OutgoingEmail
+from sharing.models import Invitation
 
 
 def rounds_of(usual: int) -> int:
@@ -146,3 +147,17 @@ def projection(location: Location) -> set[tuple[str, int, str, Any]]:
 def matching(locations: Any, query: str) -> Any:
     """Those of some locations with every word of `query` in name and address, asked of themselves."""
     return locations.filter(*[Q(search_text__contains=word) for word in words_in(query)])
+
+
+def verbs(location: Location) -> list[str]:
+    """What is on the record of the location, oldest first."""
+    return list(
+        Activity.objects.filter(location_id=location.pk).order_by("pk").values_list("verb", flat=True)
+    )
+
+
+def run_out(invitation: Invitation, seconds: int = 1) -> None:
+    """Its seven days ended so many seconds ago, and no worker has seen it."""
+    end = timezone.now().replace(microsecond=0) - timedelta(seconds=seconds)
+    Invitation.objects.filter(pk=invitation.pk).update(expires_at=end, invited_at=end - timedelta(days=7))
+    invitation.refresh_from_db()

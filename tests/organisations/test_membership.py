@@ -27,7 +27,7 @@ from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.kinds import situation_of
 from sharing.models import Invitation
-from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, make_location, share
+from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, make_location, make_person, share
 from tests.organisations.tools import (
     administrators,
     assert_sound,
@@ -40,7 +40,7 @@ from tests.organisations.tools import (
     sound,
     verbs,
 )
-from tests.tools import mails, refused, undone
+from tests.tools import mails, refused, state_of_everything, undone
 
 VIEW, CONFIGURE, MANAGE = Level
 LAST = "There must be at least one Administrator"
@@ -653,3 +653,23 @@ def test_drift_can_be_seen_at_all(cast: Cast) -> None:
             break_it()
             with pytest.raises(AssertionError):
                 assert_sound()
+
+
+# --- Organisations and who founds them ----------------------------------------------------------
+
+
+def test_an_organisation_comes_with_its_group_its_key_and_its_first_administrator(cast: Cast) -> None:
+    made = services.create_organisation(name="Strøm & Søn", by=cast.contractor, country="SE", language="da")
+    assert (made.country, made.language, made.accepts_shares) == ("SE", "da", True)
+    founder = Membership.objects.get(organisation=made)
+    assert (founder.user, founder.role) == (cast.contractor, ADMINISTRATOR)
+    assert list(made.group.user_set.all()) == [cast.contractor]
+    assert Organisation.objects.with_key(made.key).get() == made
+    assert made.key != cast.firm.key
+
+
+def test_who_is_a_member_already_stays_as_they_are(cast: Cast) -> None:
+    before = state_of_everything()
+    services.add_member(organisation=cast.firm, user=cast.installer, role=MEMBER, by=cast.colleague)
+    assert state_of_everything() == before
+    assert make_person("x@test.example").groups.count() == 0

@@ -35,7 +35,17 @@ from sharing.invitations import accepting, withdrawing
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
-from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, make_cast, make_person, share
+from tests.cast import (
+    ADMINISTRATOR,
+    MEMBER,
+    Cast,
+    accept,
+    invite,
+    invite_operators,
+    make_cast,
+    make_person,
+    share,
+)
 from tests.tools import in_days, mails
 
 Mailbox = list[EmailMultiAlternatives]
@@ -62,12 +72,6 @@ def send_all() -> None:
     make_due()
     while outbox.deliver_due():
         pass
-
-
-def to_operators(cast: Cast) -> Invitation:
-    return invitations.share_with_organisation(
-        location=cast.site, by=cast.installer, key=cast.operators.key, network="n", level=Level.MANAGE
-    )
 
 
 def html_of(message: EmailMultiAlternatives) -> str:
@@ -100,7 +104,7 @@ def test_telling_an_organisation_takes_as_many_statements_however_many_administe
     for person in people:
         add_member(organisation=cast.operators, user=person, role=ADMINISTRATOR, by=cast.operator)
     with django_capture_on_commit_callbacks() as nudges, CaptureQueriesContext(connection) as queries:
-        invitation = to_operators(cast)
+        invitation = invite_operators(cast)
     assert len(queries) == SHARE_WITH_ORGANISATION and len(nudges) == 1
     assert OutgoingEmail.objects.filter(kind="invitation").count() == administrators + 2
     OutgoingEmail.objects.update(status=Status.SENT)
@@ -477,7 +481,7 @@ def test_an_invitation_that_is_no_longer_open_is_not_sent(cast: Cast, mailoutbox
 
 @pytest.mark.parametrize("how", ["demoted", "gone", "inactive"])
 def test_who_is_no_administrator_any_more_gets_no_code(cast: Cast, mailoutbox: Mailbox, how: str) -> None:
-    to_operators(cast)
+    invite_operators(cast)
     membership = Membership.objects.filter(user=cast.operator2)
     if how == "demoted":
         membership.update(role=MEMBER)
@@ -523,7 +527,7 @@ def test_text_and_html_say_the_same(cast: Cast, mailoutbox: Mailbox) -> None:
     accepting.ask_for_new(invitation=made, by=cast.stranger)
     access = accept(made, cast.contractor)
     removing.remove_access(access=access, by=cast.installer)
-    declined = to_operators(cast)
+    declined = invite_operators(cast)
     accepting.decline(invitation=declined, by=cast.operator, nonce=declined.nonce)
     invitations.renew(invitation=made, by=cast.installer)
     Invitation.objects.filter(pk=made.pk).update(invited_at=in_days(-8), expires_at=in_days(0))

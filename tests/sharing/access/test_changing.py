@@ -11,11 +11,11 @@ from locations.services import archive_location
 from organisations.services import add_member
 from portal.models import Activity
 from portal.verbs import Verb
-from sharing.access import changing
+from sharing.access import changing, removing
 from sharing.permissions import Viewer
 from tests.cast import MEMBER, Cast, accept, invite, make_owner, share
 from tests.pages import make_code
-from tests.tools import in_days, projected, projection, refused, state_of_everything
+from tests.tools import in_days, live, projected, projection, refused, state_of_everything
 
 VIEW, CONFIGURE, MANAGE = Level
 
@@ -183,3 +183,74 @@ def test_what_has_no_end_is_not_extended(cast: Cast) -> None:
     changing.extend(access=access, by=cast.installer, known_end=in_days(1))
     assert state_of_everything() == before
     assert not Viewer.of(cast.contractor, cast.site).may_change(access)
+
+
+# --- The level alone --------------------------------------------------------------------------
+
+
+def test_a_level_is_changed_at_once_and_on_the_record(cast: Cast) -> None:
+    access = share(cast.site, cast.installer, cast.contractor)
+    made = invite(cast.site, cast.contractor, cast.stranger)
+    changing.change_level(access=access, by=cast.installer, level=VIEW)
+    assert live(cast.site) == {("Strøm & Søn", "installed", 3), ("Contractor", "email", 1)}
+    made.refresh_from_db()
+    assert made.state == "withdrawn"
+    entry = Activity.objects.filter(verb=Verb.ACCESS_CHANGED).get()
+    assert (entry.details["level"], entry.details["ended"]) == (1, False)
+    before = state_of_everything()
+    changing.change_level(access=access, by=cast.installer, level=VIEW)
+    assert state_of_everything() == before
+
+
+def test_a_level_keeps_the_end_it_had(cast: Cast) -> None:
+    end = in_days(5)
+    access = share(cast.site, cast.installer, cast.contractor, VIEW, access_ends_at=end)
+    changing.change_level(access=access, by=cast.installer, level=MANAGE)
+    access.refresh_from_db()
+    assert (access.level, access.ends_at) == (MANAGE, end)
+
+
+def test_a_level_is_not_changed_by_who_may_not(cast: Cast) -> None:
+    owned = make_owner(cast.site, cast.customer, cast.installer)
+    installed = cast.site.accesses.get(reason="installed")
+    given = share(cast.site, cast.installer, cast.contractor)
+    removed = share(cast.site, cast.installer, cast.operator)
+    removing.remove_access(access=removed, by=cast.installer)
+    cases = [
+        (owned, cast.installer),
+        (installed, cast.customer),
+        (given, cast.contractor),
+        (given, cast.stranger),
+        (removed, cast.installer),
+    ]
+    for access, by in cases:
+        with refused("not yours to change"):
+            changing.change_level(access=access, by=by, level=VIEW)
+
+
+def test_two_ways_for_one_reason_become_one_where_one_covers_the_other(cast: Cast) -> None:
+    """Among ways for the same reason, one that gives no more and lasts no longer ends (0001)."""
+    for_good = share(cast.site, cast.installer, cast.contractor, VIEW)
+    for_now = share(cast.site, cast.installer, cast.contractor, MANAGE, access_ends_at=in_days(5))
+    assert live(cast.site) == {
+        ("Strøm & Søn", "installed", 3),
+        ("Contractor", "email", 1),
+        ("Contractor", "email", 3),
+    }
+    changing.change_level(access=for_now, by=cast.installer, level=VIEW)
+    for_now.refresh_from_db()
+    for_good.refresh_from_db()
+    assert (for_now.ended_at is None, for_good.ended_at is None) == (False, True)
+    again = share(cast.site, cast.installer, cast.contractor, MANAGE, access_ends_at=in_days(5))
+    changing.change_level(access=for_good, by=cast.installer, level=MANAGE)
+    again.refresh_from_db()
+    assert again.ended_at is not None
+    assert live(cast.site) == {("Strøm & Søn", "installed", 3), ("Contractor", "email", 3)}
+
+
+def test_access_whose_end_has_come_is_in_no_ones_way(cast: Cast) -> None:
+    """No worker has tidied it, and the same is given anew: no constraint is hit."""
+    old = share(cast.site, cast.installer, cast.contractor, VIEW, access_ends_at=in_days(5))
+    Access.objects.filter(pk=old.pk).update(ends_at=in_days(-1))
+    share(cast.site, cast.installer, cast.contractor, VIEW, access_ends_at=in_days(1))
+    assert live(cast.site) == {("Strøm & Søn", "installed", 3), ("Contractor", "email", 1)}

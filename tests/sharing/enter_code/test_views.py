@@ -23,7 +23,7 @@ from sharing.access import removing
 from sharing.invitations import accepting, withdrawing
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
-from tests.cast import Cast, accept, invite, make_location, make_person, share
+from tests.cast import Cast, accept, invite, invite_operators, make_location, make_person, share
 from tests.pages import (
     PASSWORD,
     Scene,
@@ -234,18 +234,12 @@ def test_wrong_account(cast: Cast) -> None:
     assert "customer@test.example" in letter(kind="approval-asked")
 
 
-def to_operators(cast: Cast, level: Level = Level.MANAGE) -> Invitation:
-    return invitations.share_with_organisation(
-        location=cast.site, by=cast.installer, key=cast.operators.key, network="t", level=level
-    )
-
-
 def test_not_an_administrator(cast: Cast) -> None:
     """A member is told whom to ask; an outsider with the code is told no names."""
     from organisations.services import add_member
     from tests.cast import MEMBER
 
-    invitation = to_operators(cast)
+    invitation = invite_operators(cast)
     member = make_person("m@test.example", "Mia")
     add_member(organisation=cast.operators, user=member, role=MEMBER, by=cast.operator)
     page = open_code(signed_in(member), grouped(invitation))
@@ -322,7 +316,7 @@ def test_withdrawn(cast: Cast) -> None:
 
 def test_used_by_a_fellow_administrator(cast: Cast) -> None:
     """Who was second learns who was first, and opens the location."""
-    invitation = to_operators(cast)
+    invitation = invite_operators(cast)
     first = signed_in(cast.operator)
     assert "Add to Nordlys's locations" in text_of(page_of(first, invitation))
     accepted = first.get(answer(first, invitation).url)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from locations.levels import Level
 from locations.models import Access, Location
@@ -25,29 +24,16 @@ from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.kinds import situation_of
 from sharing.models import Acceptance, Invitation
-from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, make_person, share
+from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, invite_operators, make_person, share
 from tests.sharing.replay import replay
-from tests.tools import in_days, live, mails, refused
+from tests.tools import in_days, live, mails, refused, run_out
 
 VIEW, CONFIGURE, MANAGE = Level
 FIRM = ("Strøm & Søn", "installed", 3)
 
 
-def to_operators(cast: Cast, level: Level = MANAGE, **terms: Any) -> Invitation:
-    return invitations.share_with_organisation(
-        location=cast.site, by=cast.installer, key=cast.operators.key, network="n", level=level, **terms
-    )
-
-
 def make_code(cast: Cast, level: Level = MANAGE, **terms: Any) -> Invitation:
     return invitations_codes.create_code(location=cast.site, by=cast.installer, level=level, **terms)[0]
-
-
-def run_out(invitation: Invitation, seconds: int = 1) -> None:
-    """It ended so many seconds ago; no worker has seen it."""
-    end = timezone.now().replace(microsecond=0) - timedelta(seconds=seconds)
-    Invitation.objects.filter(pk=invitation.pk).update(expires_at=end, invited_at=end - timedelta(days=7))
-    invitation.refresh_from_db()
 
 
 @contextmanager
@@ -144,7 +130,7 @@ def make(cast: Cast, kind: str) -> Invitation:
     if kind == "person":
         return invite(cast.site, cast.installer, cast.contractor)
     if kind == "organisation":
-        return to_operators(cast)
+        return invite_operators(cast)
     return make_code(cast, works_once=True)
 
 
@@ -212,7 +198,7 @@ def test_a_code_is_of_use_to_an_administrator_who_has_access_and_whose_organisat
 
 def test_the_portal_keeps_what_waits_for_somebody(cast: Cast) -> None:
     """No mail server, or mail bounced: it waits in the recipient's portal (product rule 4)."""
-    own, theirs = invite(cast.site, cast.installer, cast.operator), to_operators(cast)
+    own, theirs = invite(cast.site, cast.installer, cast.operator), invite_operators(cast)
     make_code(cast)
     assert list(Invitation.objects.waiting_for(cast.operator)) == [theirs, own]
     assert list(Invitation.objects.waiting_for(cast.operator2)) == [theirs]
@@ -247,7 +233,7 @@ def test_a_person_accepts_for_themselves(cast: Cast) -> None:
 
 
 def test_an_administrator_accepts_for_the_whole_organisation(cast: Cast) -> None:
-    access = accept(to_operators(cast, VIEW), cast.operator2)
+    access = accept(invite_operators(cast, VIEW), cast.operator2)
     assert (access.user, access.organisation, access.reason) == (None, cast.operators, "organisation")
     assert live(cast.site) == {FIRM, ("Nordlys", "organisation", 1)}
     assert is_consistent(cast.site)
@@ -305,7 +291,7 @@ def test_who_has_access_does_not_use_a_code_up(cast: Cast) -> None:
 
 
 def test_an_organisation_that_has_access_does_not_use_a_code_up(cast: Cast) -> None:
-    accept(to_operators(cast, CONFIGURE), cast.operator)
+    accept(invite_operators(cast, CONFIGURE), cast.operator)
     code = make_code(cast, VIEW)
     for organisation in (cast.operators, None):
         with refused_as(S.HAS_ACCESS):
@@ -320,7 +306,7 @@ def test_a_higher_level_is_an_upgrade_of_one_access(cast: Cast, kind: str) -> No
         if kind == "person":
             return invite(cast.site, cast.installer, cast.operator, level)
         if kind == "organisation":
-            return to_operators(cast, level)
+            return invite_operators(cast, level)
         return make_code(cast, level, works_once=True)
 
     name = "Nordlys" if kind == "organisation" else "Operator"
@@ -538,7 +524,7 @@ def test_who_is_no_administrator_accepts_for_nobody(cast: Cast, who: str) -> Non
     member = make_person("member@test.example")
     add_member(organisation=cast.operators, user=member, role=MEMBER, by=cast.operator)
     by = {"member": member, "stranger": cast.stranger, "contractor": cast.contractor}.get(who, cast.operator2)
-    invitation, code = to_operators(cast), make_code(cast)
+    invitation, code = invite_operators(cast), make_code(cast)
     mine = Membership.objects.filter(user=cast.operator2)
     if who == "demoted":
         mine.update(role=MEMBER)
@@ -565,7 +551,7 @@ def test_an_administrator_of_another_organisation_takes_a_code_for_that_one(cast
 
 def test_an_organisation_gone_meanwhile_has_nobody_to_accept(cast: Cast) -> None:
     """Every Administrator demoted: the invitation waits, and nobody can take it."""
-    invitation = to_operators(cast)
+    invitation = invite_operators(cast)
     Membership.objects.filter(organisation=cast.operators).update(role=MEMBER)
     for by in (cast.operator, cast.operator2):
         with refused_as(S.NOT_ADMINISTRATOR):

@@ -1,18 +1,16 @@
-"""The sharer's verbs and those of locations: what each does, and every refusal (product rules 2 to 4)."""
+"""The sharer's verbs: what each does, and every refusal (product rule 4)."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.utils import timezone
 from django.utils.translation import override
 
 from locations import services as locations
 from locations.levels import Level
-from locations.models import Access, Location
+from locations.models import Access
 from organisations.models import Membership, Organisation
-from organisations.services import add_member, create_organisation, find_by_key
+from organisations.services import add_member, find_by_key
 from portal import codes, limits
 from portal.invitations.answering import Holder, Situation
 from portal.lib.humanize import last_day
@@ -27,7 +25,6 @@ from sharing.invitations.forms import InviteForm
 from sharing.invitations.services import correct_address
 from sharing.kinds import situation_of
 from sharing.models import Invitation
-from sharing.permissions import Viewer
 from sharing.support import services as support
 from tests.cast import (
     ADMINISTRATOR,
@@ -35,38 +32,14 @@ from tests.cast import (
     Cast,
     accept,
     invite,
+    invite_operators,
     make_location,
-    make_owner,
-    make_person,
     share,
 )
 from tests.sharing.bulk.test_jobs import Act, order, outcomes, share_all
-from tests.tools import in_days, live, mails, refused, state_of_everything
+from tests.tools import in_days, live, mails, refused, run_out, state_of_everything, verbs
 
 VIEW, CONFIGURE, MANAGE = Level
-
-
-def verbs(location: Location) -> list[str]:
-    return list(
-        Activity.objects.filter(location_id=location.pk).order_by("pk").values_list("verb", flat=True)
-    )
-
-
-def to_operators(cast: Cast, by: User | None = None, level: Level = MANAGE, **terms: Any) -> Invitation:
-    return invitations.share_with_organisation(
-        location=cast.site,
-        by=by or cast.installer,
-        key=cast.operators.key,
-        network="net",
-        level=level,
-        **terms,
-    )
-
-
-def run_out(invitation: Invitation) -> None:
-    """Its seven days are over, and no worker has seen it."""
-    past = timezone.now().replace(microsecond=0) - timedelta(seconds=1)
-    Invitation.objects.filter(pk=invitation.pk).update(expires_at=past, invited_at=past - timedelta(days=7))
 
 
 # --- Inviting a person ------------------------------------------------------------------------
@@ -229,14 +202,14 @@ def test_colleagues_have_access_already(cast: Cast) -> None:
 
 def test_nothing_is_told_of_another_organisations_people(cast: Cast) -> None:
     """Their access through it stays its own affair: the invitation goes out like any (docs/rules.md)."""
-    accept(to_operators(cast), cast.operator)
+    accept(invite_operators(cast), cast.operator)
     assert not invite(cast.site, cast.installer, cast.operator2).renewed
     assert ("invitation", "operator2@test.example") in mails()
 
 
 def test_access_given_personally_is_seen_though_an_organisation_gives_it_too(cast: Cast) -> None:
     """What the sharer can see on the tab is what the form says (docs/rules.md)."""
-    accept(to_operators(cast, level=VIEW), cast.operator)
+    accept(invite_operators(cast, level=VIEW), cast.operator)
     share(cast.site, cast.installer, cast.operator, MANAGE)
     with refused("operator@test.example already has access", field="email"):
         invite(cast.site, cast.installer, cast.operator, VIEW)
@@ -292,7 +265,7 @@ def _shares_in_no_way(cast: Cast, by: User, sentence: str) -> None:
     with refused(sentence, field=""):
         invitations.share_with_person(location=cast.site, by=by, email="new@test.example", level=VIEW)
     with refused(sentence, field=""):
-        to_operators(cast, by, VIEW)
+        invite_operators(cast, VIEW, by=by)
     with refused(sentence, field=""):
         invitations_codes.create_code(location=cast.site, by=by, level=VIEW)
 
@@ -306,7 +279,7 @@ def test_every_administrator_is_told_each_in_their_language(cast: Cast) -> None:
     add_member(organisation=cast.operators, user=cast.contractor, role=ADMINISTRATOR, by=cast.operator)
     User.objects.filter(pk=cast.contractor.pk).update(is_active=False)
     User.objects.filter(pk=cast.operator2.pk).update(language="da")
-    made = to_operators(cast)
+    made = invite_operators(cast)
     assert (made.kind, made.organisation, made.email) == ("organisation", cast.operators, "")
     rows = OutgoingEmail.objects.filter(about=made.uuid).values_list("address", "language")
     assert set(rows) == {("operator@test.example", "en-gb"), ("operator2@test.example", "da")}
@@ -388,18 +361,18 @@ def test_ones_own_organisation_without_access_can_be_given_it(cast: Cast) -> Non
 
 
 def test_an_organisation_that_has_access_is_refused_unless_it_gains(cast: Cast) -> None:
-    access = accept(to_operators(cast, level=CONFIGURE), cast.operator)
+    access = accept(invite_operators(cast, level=CONFIGURE), cast.operator)
     with refused("Nordlys already has access", field="key") as caught:
-        to_operators(cast, level=CONFIGURE)
+        invite_operators(cast, level=CONFIGURE)
     assert caught.value.data["access"] == access
-    assert not to_operators(cast, level=MANAGE).renewed
+    assert not invite_operators(cast, level=MANAGE).renewed
 
 
 def test_an_organisation_that_takes_no_shares_is_not_asked(cast: Cast) -> None:
     """An organisation may switch off incoming shares (product rule 1)."""
     Organisation.objects.filter(pk=cast.operators.pk).update(accepts_shares=False)
     with refused("does not take shared locations", field="key"):
-        to_operators(cast)
+        invite_operators(cast)
 
 
 def test_an_organisation_without_administrator_is_refused(cast: Cast) -> None:
@@ -407,7 +380,7 @@ def test_an_organisation_without_administrator_is_refused(cast: Cast) -> None:
     Membership.objects.filter(user=cast.operator2).update(role=MEMBER)
     User.objects.filter(pk=cast.operator.pk).update(is_active=False)
     with refused("has no Administrator", field="key"):
-        to_operators(cast)
+        invite_operators(cast)
 
 
 # --- Invited again ----------------------------------------------------------------------------
@@ -443,7 +416,7 @@ def test_who_was_invited_before_is_invited_in_the_same_row(
     def send(level: Level = MANAGE) -> Invitation:
         if kind == "person":
             return invite(cast.site, cast.installer, cast.operator, level)
-        return to_operators(cast, level=level)
+        return invite_operators(cast, level=level)
 
     first = send()
     assert not first.renewed
@@ -486,7 +459,7 @@ def test_a_renewal_is_refused_once_there_is_access(cast: Cast) -> None:
     accept(made, cast.contractor)
     with refused("contractor@test.example already has access"):
         invitations.renew(invitation=made, by=cast.installer)
-    to_all = to_operators(cast)
+    to_all = invite_operators(cast)
     accept(to_all, cast.operator)
     with refused("Nordlys already has access"):
         invitations.renew(invitation=to_all, by=cast.installer)
@@ -547,7 +520,7 @@ def test_an_account_that_is_taken_over_sends_sixty_an_hour_at_most(cast: Cast) -
     with refused("very many invitations"):
         invite(cast.site, cast.installer, cast.contractor)
     with refused("very many invitations"):
-        to_operators(cast)
+        invite_operators(cast)
     invite(cast.site, cast.colleague, cast.contractor)
 
 
@@ -557,87 +530,6 @@ def test_an_installer_shares_ten_sites_with_one_partner_on_one_day(cast: Cast) -
         place = make_location(cast.installer, cast.firm, f"Site {number}")
         invite(place, cast.installer, cast.contractor)
     assert len(mails("invitation")) == 10
-
-
-# --- The code ---------------------------------------------------------------------------------
-
-
-def test_one_live_code_per_location(cast: Cast) -> None:
-    """While it lives, sharing by code shows that code (guide, product rule 4)."""
-    first, created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=MANAGE)
-    assert created
-    same, created = invitations_codes.create_code(
-        location=cast.site, by=cast.colleague, level=VIEW, works_once=True
-    )
-    assert (same, created) == (first, False)
-    assert (same.level, same.works_once, same.code) == (MANAGE, False, first.code)
-    assert Invitation.objects.live_code_of(cast.site) == first
-    assert verbs(cast.site).count(Verb.CODE_CREATED) == 1
-    assert mails() == []
-
-
-def test_the_next_code_comes_when_the_last_has_ended(cast: Cast) -> None:
-    """After seven days, when withdrawn, or when one that works once was used."""
-    first, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
-    run_out(first)
-    assert Invitation.objects.live_code_of(cast.site) is None
-    second, created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
-    assert created
-    first.refresh_from_db()
-    assert first.state == "expired"
-    assert verbs(cast.site).count(Verb.INVITATION_EXPIRED) == 1
-    invitations.withdraw(invitation=second, by=cast.colleague)
-    third, created = invitations_codes.create_code(
-        location=cast.site, by=cast.installer, level=VIEW, works_once=True
-    )
-    assert created
-    accept(third, cast.contractor)
-    fourth, created = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
-    assert created
-    assert len({first.code, second.code, third.code, fourth.code}) == 4
-    assert mails() == [("accepted", "installer@test.example")]
-
-
-def test_showing_a_code_is_on_the_record(cast: Cast) -> None:
-    made, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
-    assert invitations_codes.show_code(invitation=made, by=cast.colleague) == codes.grouped(made.code)
-    entry = Activity.objects.latest("pk")
-    assert (entry.verb, entry.actor_id) == (Verb.CODE_SHOWN, cast.colleague.pk)
-
-
-def test_a_code_is_shown_to_nobody_who_may_not_share(cast: Cast) -> None:
-    made, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
-    share(cast.site, cast.installer, cast.contractor, CONFIGURE)
-    for by in (cast.stranger, cast.contractor, cast.support):
-        with refused("no longer have the right"):
-            invitations_codes.show_code(invitation=made, by=by)
-
-
-def test_the_code_of_an_invitation_is_shown_to_those_who_answer_for_it(cast: Cast) -> None:
-    """No mail server, or mail bounced: the sharer copies the link (product rule 4)."""
-    made = invite(cast.site, cast.installer, cast.contractor)
-    share(cast.site, cast.installer, cast.operator)
-    assert invitations_codes.show_code(invitation=made, by=cast.installer) == codes.grouped(made.code)
-    for by in (cast.operator, cast.stranger, cast.contractor):
-        with refused("no longer have the right"):
-            invitations_codes.show_code(invitation=made, by=by)
-
-
-@pytest.mark.parametrize("ended", ["withdrawn", "run out", "expired", "used"])
-def test_a_code_that_has_ended_is_not_shown(cast: Cast, ended: str) -> None:
-    made, _ = invitations_codes.create_code(
-        location=cast.site, by=cast.installer, level=VIEW, works_once=True
-    )
-    if ended == "withdrawn":
-        invitations.withdraw(invitation=made, by=cast.installer)
-    elif ended == "used":
-        accept(made, cast.contractor)
-    else:
-        run_out(made)
-        if ended == "expired":
-            withdrawing.settle_expired_invitations()
-    with refused("has ended"):
-        invitations_codes.show_code(invitation=made, by=cast.installer)
 
 
 # --- Withdrawing ------------------------------------------------------------------------------
@@ -685,309 +577,3 @@ def test_a_leaked_code_is_stopped_by_whoever_has_manage(cast: Cast) -> None:
     with refused("no longer have the right"):
         invitations.withdraw(invitation=made, by=cast.contractor)
     assert invitations.withdraw(invitation=made, by=cast.operator)
-
-
-# --- Taking access away -----------------------------------------------------------------------
-
-
-def chain(cast: Cast) -> tuple[Access, Access, Access]:
-    """The firm gives to the contractor, who gives to the operator, who gives to the customer."""
-    first = share(cast.site, cast.installer, cast.contractor)
-    second = share(cast.site, cast.contractor, cast.operator)
-    return first, second, share(cast.site, cast.operator, cast.customer, VIEW)
-
-
-def test_taking_access_away_takes_what_was_given_on_from_it(cast: Cast) -> None:
-    """It asks whether that ends too (preset: yes), works at once, and tells the people (product rule 3)."""
-    ways = chain(cast)
-    bystander = share(cast.site, cast.installer, cast.stranger, VIEW)
-    OutgoingEmail.objects.all().delete()
-    viewer = Viewer.of(cast.installer, cast.site)
-    assert removing.given_on_from(viewer.accesses[ways[0].pk], viewer) == list(ways[1:])
-    assert removing.remove_access(access=ways[0], by=cast.installer) == list(ways)
-    assert live(cast.site) == {("Strøm & Søn", "installed", 3), ("Stranger", "email", 1)}
-    assert bystander.ended_at is None
-    people = ["contractor", "customer", "operator"]
-    assert mails() == [("access-removed", f"{name}@test.example") for name in people]
-    for way in ways:
-        way.refresh_from_db()
-        assert way.ended_by == cast.installer
-    assert Location.objects.visible_to(cast.operator).count() == 0
-
-
-def test_what_was_given_on_is_kept_when_asked(cast: Cast) -> None:
-    first, second, third = chain(cast)
-    assert removing.remove_access(access=first, by=cast.installer, also_given_on=False) == [first]
-    assert live(cast.site) == {
-        ("Strøm & Søn", "installed", 3),
-        ("Operator", "email", 3),
-        ("Customer", "email", 1),
-    }
-
-
-def test_a_giver_who_can_share_by_another_way_leaves_what_they_gave(cast: Cast) -> None:
-    first, second, third = chain(cast)
-    code, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=MANAGE)
-    # A code is of no use to who has as much already, so it was a lesser way that grew.
-    Access.objects.filter(pk=first.pk).update(level=VIEW)
-    other = accept(code, cast.contractor)
-    Access.objects.filter(pk=first.pk).update(level=MANAGE)
-    assert removing.remove_access(access=first, by=cast.installer) == [first]
-    assert live(cast.site) == {
-        ("Strøm & Søn", "installed", 3),
-        ("Contractor", "code", 3),
-        ("Operator", "email", 3),
-        ("Customer", "email", 1),
-    }
-    assert removing.remove_access(access=other, by=cast.installer)[1:] == [second, third]
-
-
-def test_one_in_the_chain_who_can_share_by_another_way_leaves_what_they_gave(cast: Cast) -> None:
-    """When one grant ends, what the person has by another way stays (product rule 3), all down the chain."""
-    first, second, third = chain(cast)
-    other = locations.give_access(
-        location=cast.site,
-        party=cast.operator,
-        level=MANAGE,
-        reason=Access.Reason.CODE,
-        by=cast.installer,
-        through=cast.site.accesses.get(reason="installed"),
-    )
-    removing.remove_access(access=first, by=cast.installer)
-    assert live(cast.site) == {
-        ("Strøm & Søn", "installed", 3),
-        ("Operator", "code", 3),
-        ("Customer", "email", 1),
-    }
-    assert other.ended_at is None
-
-
-def test_taking_away_twice_changes_nothing(cast: Cast) -> None:
-    access = share(cast.site, cast.installer, cast.contractor)
-    assert removing.remove_access(access=access, by=cast.installer) == [access]
-    before = state_of_everything()
-    assert removing.remove_access(access=access, by=cast.installer) == []
-    assert removing.remove_access(access=access, by=cast.contractor) == []
-    assert state_of_everything() == before
-
-
-def test_who_loses_the_right_to_share_loses_their_open_invitations(cast: Cast) -> None:
-    """Theirs alone; and not while they may share by another way (product rule 3)."""
-    ways = chain(cast)
-    of_contractor = invite(cast.site, cast.contractor, cast.stranger)
-    of_operator = to_operators(cast, cast.operator)
-    of_installer = invite(cast.site, cast.installer, cast.support)
-    code, _ = invitations_codes.create_code(location=cast.site, by=cast.contractor, level=VIEW)
-    removing.remove_access(access=ways[0], by=cast.installer)
-    states = {each.pk: each.state for each in Invitation.objects.all()}
-    for gone in (of_contractor, of_operator, code):
-        assert states[gone.pk] == "withdrawn"
-    assert states[of_installer.pk] == "pending"
-
-
-def test_open_invitations_stay_with_who_may_still_share(cast: Cast) -> None:
-    access = share(cast.site, cast.installer, cast.contractor)
-    made = invite(cast.site, cast.contractor, cast.stranger)
-    add_member(organisation=cast.firm, user=cast.contractor, role=MEMBER, by=cast.installer)
-    removing.remove_access(access=access, by=cast.installer)
-    made.refresh_from_db()
-    assert made.state == "pending"
-
-
-def test_leaving_is_recorded_as_leaving_and_tells_nobody_who_left(cast: Cast) -> None:
-    """Anybody may leave a location they were given (product rule 3)."""
-    access = share(cast.site, cast.installer, cast.contractor)
-    OutgoingEmail.objects.all().delete()
-    removing.remove_access(access=access, by=cast.contractor)
-    assert verbs(cast.site)[-1] == Verb.ACCESS_LEFT
-    assert mails() == []
-    assert invite(cast.site, cast.installer, cast.contractor).state == "pending"
-
-
-def test_an_organisation_is_told_through_its_administrators(cast: Cast) -> None:
-    access = accept(to_operators(cast), cast.operator)
-    add_member(organisation=cast.operators, user=cast.customer, role=MEMBER, by=cast.operator)
-    OutgoingEmail.objects.all().delete()
-    removing.remove_access(access=access, by=cast.installer)
-    assert mails() == [
-        ("access-removed", "operator2@test.example"),
-        ("access-removed", "operator@test.example"),
-    ]
-    assert Location.objects.visible_to(cast.customer).count() == 0
-
-
-def test_the_owners_access_is_taken_by_nobody(cast: Cast) -> None:
-    owned = make_owner(cast.site, cast.customer, cast.installer)
-    for by in (cast.customer, cast.installer, cast.stranger):
-        with refused("not yours to take away"):
-            removing.remove_access(access=owned, by=by)
-
-
-def test_the_owner_puts_the_installer_out(cast: Cast) -> None:
-    make_owner(cast.site, cast.customer, cast.installer)
-    installed = cast.site.accesses.get(reason="installed")
-    given = share(cast.site, cast.installer, cast.contractor)
-    removing.remove_access(access=installed, by=cast.customer, also_given_on=False)
-    assert live(cast.site) == {("Customer", "owner", 3), ("Contractor", "email", 3)}
-    with refused("not yours to take away"):
-        removing.remove_access(access=given, by=cast.installer)
-
-
-def test_what_is_removed_with_the_installer_is_not_the_owner(cast: Cast) -> None:
-    """The Owner's way came from the installer too, and stays."""
-    locations.give_access(
-        location=cast.site,
-        party=cast.customer,
-        level=MANAGE,
-        reason=Access.Reason.OWNER,
-        by=cast.installer,
-        through=cast.site.accesses.get(),
-    )
-    share(cast.site, cast.installer, cast.contractor)
-    installed = cast.site.accesses.get(reason="installed")
-    removing.remove_access(access=installed, by=cast.customer)
-    assert live(cast.site) == {("Customer", "owner", 3)}
-
-
-# --- Changing the level -----------------------------------------------------------------------
-
-
-def test_a_level_is_changed_at_once_and_on_the_record(cast: Cast) -> None:
-    access = share(cast.site, cast.installer, cast.contractor)
-    made = invite(cast.site, cast.contractor, cast.stranger)
-    changing.change_level(access=access, by=cast.installer, level=VIEW)
-    assert live(cast.site) == {("Strøm & Søn", "installed", 3), ("Contractor", "email", 1)}
-    made.refresh_from_db()
-    assert made.state == "withdrawn"
-    entry = Activity.objects.filter(verb=Verb.ACCESS_CHANGED).get()
-    assert (entry.details["level"], entry.details["ended"]) == (1, False)
-    before = state_of_everything()
-    changing.change_level(access=access, by=cast.installer, level=VIEW)
-    assert state_of_everything() == before
-
-
-def test_a_level_keeps_the_end_it_had(cast: Cast) -> None:
-    end = in_days(5)
-    access = share(cast.site, cast.installer, cast.contractor, VIEW, access_ends_at=end)
-    changing.change_level(access=access, by=cast.installer, level=MANAGE)
-    access.refresh_from_db()
-    assert (access.level, access.ends_at) == (MANAGE, end)
-
-
-def test_a_level_is_not_changed_by_who_may_not(cast: Cast) -> None:
-    owned = make_owner(cast.site, cast.customer, cast.installer)
-    installed = cast.site.accesses.get(reason="installed")
-    given = share(cast.site, cast.installer, cast.contractor)
-    removed = share(cast.site, cast.installer, cast.operator)
-    removing.remove_access(access=removed, by=cast.installer)
-    cases = [
-        (owned, cast.installer),
-        (installed, cast.customer),
-        (given, cast.contractor),
-        (given, cast.stranger),
-        (removed, cast.installer),
-    ]
-    for access, by in cases:
-        with refused("not yours to change"):
-            changing.change_level(access=access, by=by, level=VIEW)
-
-
-def test_two_ways_for_one_reason_become_one_where_one_covers_the_other(cast: Cast) -> None:
-    """Among ways for the same reason, one that gives no more and lasts no longer ends (0001)."""
-    for_good = share(cast.site, cast.installer, cast.contractor, VIEW)
-    for_now = share(cast.site, cast.installer, cast.contractor, MANAGE, access_ends_at=in_days(5))
-    assert live(cast.site) == {
-        ("Strøm & Søn", "installed", 3),
-        ("Contractor", "email", 1),
-        ("Contractor", "email", 3),
-    }
-    changing.change_level(access=for_now, by=cast.installer, level=VIEW)
-    for_now.refresh_from_db()
-    for_good.refresh_from_db()
-    assert (for_now.ended_at is None, for_good.ended_at is None) == (False, True)
-    again = share(cast.site, cast.installer, cast.contractor, MANAGE, access_ends_at=in_days(5))
-    changing.change_level(access=for_good, by=cast.installer, level=MANAGE)
-    again.refresh_from_db()
-    assert again.ended_at is not None
-    assert live(cast.site) == {("Strøm & Søn", "installed", 3), ("Contractor", "email", 3)}
-
-
-def test_access_whose_end_has_come_is_in_no_ones_way(cast: Cast) -> None:
-    """No worker has tidied it, and the same is given anew: no constraint is hit."""
-    old = share(cast.site, cast.installer, cast.contractor, VIEW, access_ends_at=in_days(5))
-    Access.objects.filter(pk=old.pk).update(ends_at=in_days(-1))
-    share(cast.site, cast.installer, cast.contractor, VIEW, access_ends_at=in_days(1))
-    assert live(cast.site) == {("Strøm & Søn", "installed", 3), ("Contractor", "email", 1)}
-
-
-# --- Locations --------------------------------------------------------------------------------
-
-
-def test_a_location_belongs_to_the_organisation_chosen_or_to_the_person_alone(cast: Cast) -> None:
-    assert live(make_location(cast.colleague, cast.firm)) == {("Strøm & Søn", "installed", 3)}
-    assert live(make_location(cast.colleague)) == {("Colleague", "installed", 3)}
-    assert Activity.objects.filter(verb=Verb.LOCATION_CREATED).count() == 4
-
-
-def test_a_location_is_not_made_for_an_organisation_one_is_not_in(cast: Cast) -> None:
-    with refused("no longer a member", field="organisation"):
-        make_location(cast.stranger, cast.firm)
-
-
-def test_a_change_is_recorded_with_old_and_new_value_and_no_change_is_not(cast: Cast) -> None:
-    """Product rule 6: configuration changed (old and new value)."""
-    share(cast.site, cast.installer, cast.contractor, CONFIGURE)
-    locations.change_location(
-        location=cast.site, by=cast.contractor, name="Ny", main_fuse=35, street=cast.site.street
-    )
-    entry = Activity.objects.latest("pk")
-    assert (entry.verb, entry.actor_name) == (Verb.LOCATION_CHANGED, "Contractor")
-    assert entry.details == {"changes": {"name": ["Havnevej 2", "Ny"], "main_fuse": ["16", "35"]}}
-    before = state_of_everything()
-    locations.change_location(location=cast.site, by=cast.contractor, name="Ny")
-    assert state_of_everything() == before
-
-
-def test_a_location_is_changed_by_configure_and_put_away_by_manage(cast: Cast) -> None:
-    share(cast.site, cast.installer, cast.contractor, CONFIGURE)
-    share(cast.site, cast.installer, cast.operator, VIEW)
-    for by in (cast.operator, cast.stranger, cast.support):
-        with refused("no longer have the right"):
-            locations.change_location(location=cast.site, by=by, name="Ny")
-    for by in (cast.contractor, cast.operator, cast.stranger):
-        with refused("no longer have the right"):
-            locations.archive_location(location=cast.site, by=by)
-        with refused("no longer have the right"):
-            locations.restore_location(location=cast.site, by=by)
-
-
-def test_archived_and_restored_each_once(cast: Cast) -> None:
-    """Nothing with history is deleted: a location is archived, and can be restored (product rule 2)."""
-    archived = locations.archive_location(location=cast.site, by=cast.installer)
-    again = locations.archive_location(location=cast.site, by=cast.installer)
-    assert archived.archived_at == again.archived_at is not None
-    with refused("is archived"):
-        locations.change_location(location=cast.site, by=cast.installer, name="Ny")
-    for _ in range(2):
-        assert locations.restore_location(location=cast.site, by=cast.installer).archived_at is None
-    assert verbs(cast.site) == ["location_created", "access_given", "location_archived", "location_restored"]
-
-
-# --- Organisations ----------------------------------------------------------------------------
-
-
-def test_an_organisation_comes_with_its_group_its_key_and_its_first_administrator(cast: Cast) -> None:
-    made = create_organisation(name="Strøm & Søn", by=cast.contractor, country="SE", language="da")
-    assert (made.country, made.language, made.accepts_shares) == ("SE", "da", True)
-    membership = Membership.objects.get(organisation=made)
-    assert (membership.user, membership.role) == (cast.contractor, ADMINISTRATOR)
-    assert list(made.group.user_set.all()) == [cast.contractor]
-    assert Organisation.objects.with_key(made.key).get() == made
-    assert made.key != cast.firm.key
-
-
-def test_who_is_a_member_already_stays_as_they_are(cast: Cast) -> None:
-    before = state_of_everything()
-    add_member(organisation=cast.firm, user=cast.installer, role=MEMBER, by=cast.colleague)
-    assert state_of_everything() == before
-    assert make_person("x@test.example").groups.count() == 0

@@ -1,6 +1,5 @@
 """Asking to be let in (product rule 4): with another account, or by a location's number; and answering."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +8,6 @@ from django.utils.translation import override
 from locations.levels import Level
 from locations.models import Access
 from locations.services import archive_location
-from organisations import inviting
 from organisations.models import MemberInvitation
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
@@ -283,43 +281,6 @@ def test_with_the_account_go_its_requests(cast: Cast) -> None:
     ask_approval(cast, by=person)
     account.end_all_of(person)
     assert not AccessRequest.objects.exists()
-
-
-def test_the_count_of_what_waits(cast: Cast, django_assert_num_queries: Any) -> None:
-    """Both kinds of invitations, for me and for what I administer, and accounts to approve. One query."""
-    inviting.invite(organisation=cast.firm, by=cast.installer, addresses=[cast.operator.email], role=MEMBER)
-    invite(cast.site, cast.installer, cast.operator)
-    invitations.share_with_organisation(
-        location=cast.site, by=cast.installer, key=cast.operators.key, network="n", level=VIEW
-    )
-    late = invite(make_location(cast.installer, cast.firm, "Late"), cast.installer, cast.operator)
-    Invitation.objects.filter(pk=late.pk).update(invited_at=in_days(-8), expires_at=in_days(0))
-    ask_approval(cast)
-    expected = {cast.operator: 3, cast.operator2: 1, cast.contractor: 1, cast.installer: 1, cast.stranger: 0}
-    for person, count in expected.items():
-        with django_assert_num_queries(1):
-            assert listing.count_waiting(person).total() == count, person
-        assert len(listing.page_of(person).waiting) + len(listing.asked(person).of) == count
-
-
-def test_what_was_sent_newest_first_page_by_page(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Across locations and organisations, both kinds; bait: what others sent, and what is settled."""
-    monkeypatch.setattr(listing, "SENT_PAGE_SIZE", 2)
-    own = [invite(cast.site, cast.installer, person) for person in (cast.operator, cast.customer)]
-    own.append(invite_member(cast.firm, cast.installer))
-    invite(cast.bait, cast.stranger, cast.operator)
-    invite_member(cast.elsewhere, cast.stranger)
-    settled = invite(cast.site, cast.installer, cast.contractor)
-    invitations.withdraw(invitation=settled, by=cast.installer)
-    for number, one in enumerate(own):
-        type(one).objects.filter(pk=one.pk).update(invited_at=in_days(0) + timedelta(seconds=number))
-    first = listing.page_of(cast.installer)
-    assert first.sent == [own[2], own[1]] and not first.previous
-    second = listing.page_of(cast.installer, after=first.next)
-    assert second.sent == [own[0]] and not second.next
-    assert listing.page_of(cast.installer, before=second.previous).sent == first.sent
-    for nonsense in ("x", "2026-01-01~x", "x~" + "0" * 32, "1~x", f"{10**17}~" + "0" * 32):
-        assert listing.page_of(cast.installer, after=nonsense) == first
 
 
 EMAILS = {

@@ -1,0 +1,64 @@
+"""The verbs of locations: what each does, and every refusal (product rule 2)."""
+
+from locations import services as locations
+from locations.levels import Level
+from portal.models import Activity
+from portal.verbs import Verb
+from tests.cast import (
+    Cast,
+    make_location,
+    share,
+)
+from tests.tools import live, refused, state_of_everything, verbs
+
+VIEW, CONFIGURE, MANAGE = Level
+
+
+def test_a_location_belongs_to_the_organisation_chosen_or_to_the_person_alone(cast: Cast) -> None:
+    assert live(make_location(cast.colleague, cast.firm)) == {("Strøm & Søn", "installed", 3)}
+    assert live(make_location(cast.colleague)) == {("Colleague", "installed", 3)}
+    assert Activity.objects.filter(verb=Verb.LOCATION_CREATED).count() == 4
+
+
+def test_a_location_is_not_made_for_an_organisation_one_is_not_in(cast: Cast) -> None:
+    with refused("no longer a member", field="organisation"):
+        make_location(cast.stranger, cast.firm)
+
+
+def test_a_change_is_recorded_with_old_and_new_value_and_no_change_is_not(cast: Cast) -> None:
+    """Product rule 6: configuration changed (old and new value)."""
+    share(cast.site, cast.installer, cast.contractor, CONFIGURE)
+    locations.change_location(
+        location=cast.site, by=cast.contractor, name="Ny", main_fuse=35, street=cast.site.street
+    )
+    entry = Activity.objects.latest("pk")
+    assert (entry.verb, entry.actor_name) == (Verb.LOCATION_CHANGED, "Contractor")
+    assert entry.details == {"changes": {"name": ["Havnevej 2", "Ny"], "main_fuse": ["16", "35"]}}
+    before = state_of_everything()
+    locations.change_location(location=cast.site, by=cast.contractor, name="Ny")
+    assert state_of_everything() == before
+
+
+def test_a_location_is_changed_by_configure_and_put_away_by_manage(cast: Cast) -> None:
+    share(cast.site, cast.installer, cast.contractor, CONFIGURE)
+    share(cast.site, cast.installer, cast.operator, VIEW)
+    for by in (cast.operator, cast.stranger, cast.support):
+        with refused("no longer have the right"):
+            locations.change_location(location=cast.site, by=by, name="Ny")
+    for by in (cast.contractor, cast.operator, cast.stranger):
+        with refused("no longer have the right"):
+            locations.archive_location(location=cast.site, by=by)
+        with refused("no longer have the right"):
+            locations.restore_location(location=cast.site, by=by)
+
+
+def test_archived_and_restored_each_once(cast: Cast) -> None:
+    """Nothing with history is deleted: a location is archived, and can be restored (product rule 2)."""
+    archived = locations.archive_location(location=cast.site, by=cast.installer)
+    again = locations.archive_location(location=cast.site, by=cast.installer)
+    assert archived.archived_at == again.archived_at is not None
+    with refused("is archived"):
+        locations.change_location(location=cast.site, by=cast.installer, name="Ny")
+    for _ in range(2):
+        assert locations.restore_location(location=cast.site, by=cast.installer).archived_at is None
+    assert verbs(cast.site) == ["location_created", "access_given", "location_archived", "location_restored"]
