@@ -69,8 +69,9 @@ def test_an_archived_location_gives_nobody_more(cast: Cast) -> None:
             changing.change_terms(access=access, by=cast.installer, level=level, ends_at=end)
     with refused("has been archived"):
         changing.extend(access=access, by=cast.installer, known_end=access.ends_at)
-    changing.change_terms(access=access, by=cast.installer, level=VIEW, ends_at=in_days(1))
-    assert end_of(access) == (VIEW, in_days(1))
+    tomorrow = in_days(1)
+    changing.change_terms(access=access, by=cast.installer, level=VIEW, ends_at=tomorrow)
+    assert end_of(access) == (VIEW, tomorrow)
 
 
 def test_what_was_given_on_ends_with_it_at_the_latest(cast: Cast) -> None:
@@ -91,12 +92,13 @@ def test_part_of_ones_own_is_given_up_and_nothing_more_taken(cast: Cast) -> None
     for level, ends_at in ((MANAGE, end), (CONFIGURE, None), (VIEW, in_days(31))):
         with refused("not give yourself more"):
             changing.change_terms(access=access, by=cast.contractor, level=level, ends_at=ends_at)
-    changing.change_terms(access=access, by=cast.contractor, level=VIEW, ends_at=in_days(7))
-    assert end_of(access) == (VIEW, in_days(7))
+    sooner = in_days(7)
+    changing.change_terms(access=access, by=cast.contractor, level=VIEW, ends_at=sooner)
+    assert end_of(access) == (VIEW, sooner)
     # Not by the drop-down, which asks nothing first, and not by one click.
     for act in (
         lambda: changing.change_level(access=access, by=cast.contractor, level=VIEW),
-        lambda: changing.extend(access=access, by=cast.contractor, known_end=in_days(7)),
+        lambda: changing.extend(access=access, by=cast.contractor, known_end=sooner),
     ):
         with refused("not yours to change"):
             act()
