@@ -203,7 +203,7 @@ def keep(*, accesses: Collection[Access], by: User, seen: datetime) -> list[Acce
 
 @transaction.atomic
 def end(*, accesses: Collection[Access], by: User, also_given_on: bool = True) -> list[Access]:
-    """End these as `removal.remove_access` does, at most MOST_AT_ONCE; each reader gets one e-mail for all.
+    """End these as `removing.remove_access` does, at most MOST_AT_ONCE; each reader gets one e-mail for all.
 
     Returns all that ended; empty when they had ended before. Raises Refusal when one is not theirs to end.
     """
