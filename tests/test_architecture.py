@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -90,6 +91,25 @@ def test_an_import_that_runs_back_is_noticed(tmp_path: Path) -> None:
     assert contracts("BROKEN", said) == contracts("KEPT", linted(ROOT)), said
     for expected in ("sharing.newcomer", "portal.limits -> portal.mail.outbox", "in portal.invitations."):
         assert expected in said
+
+
+def test_the_page_about_the_tree_has_every_layer_in_its_order() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    for contract in contracts:
+        if "containers" not in contract:
+            continue
+        (app,) = contract["containers"]
+        section = page.partition(f"\n### {app}/\n")[2].partition("\n#")[0]
+        cells = "\n".join(row.split("|")[1] for row in section.splitlines() if row.startswith("|"))
+        above = -1
+        for layer in contract["layers"]:
+            names = set(re.findall(r"\w+", layer)) - {"migrations"}
+            places = [re.search(rf"`{name}/?`", cells) for name in names]
+            assert all(places), f"{app}: {layer}"
+            starts = [place.start() for place in places if place]
+            assert min(starts) > above, f"{app}: {layer} stands above what may import it"
+            above = max(starts)
 
 
 def test_the_product_imports_no_tests() -> None:
