@@ -14,8 +14,19 @@ from tests.serving import ROOT
 
 APPS = ["sharing", "locations", "organisations", "portal"]
 TOP_LEVEL = {
-    *{".ci", ".env.example", ".gitignore", "Makefile", "README.md", "manage.py", "pyproject.toml"},
-    *{"requirements.txt", "deploy", "docs", "locale", "static", "templates", "tests", *APPS},
+    *{".ci", ".env.example", ".gitignore", "Makefile", "manage.py", "pyproject.toml", "requirements.txt"},
+    *{
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "README.md",
+        "deploy",
+        "docs",
+        "locale",
+        "static",
+        "templates",
+        "tests",
+        *APPS,
+    },
 }
 # Where guardian may be named: it stores and answers, and the rest asks these files.
 KNOWS_GUARDIAN = {f"{app}/permissions.py" for app in APPS} | {
@@ -114,6 +125,12 @@ def test_the_page_about_the_tree_has_every_layer_in_its_order() -> None:
 
 def test_the_product_imports_no_tests() -> None:
     assert not [path for path in modules(*APPS) for name in imported(path) if name.split(".")[0] == "tests"]
+
+
+def test_settings_know_nothing_of_the_apps_but_where_keys_are_kept() -> None:
+    """They are read before any app is: what they import must not ask for a setting."""
+    ours = {name for name in imported(Path("portal/settings.py")) if name.split(".")[0] in APPS}
+    assert {name.rpartition(".")[0] for name in ours} == {"portal.serving.secret_keys"}
 
 
 def test_only_permissions_know_guardian() -> None:
