@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -16,6 +17,7 @@ from locations.levels import Level
 from locations.models import Access, Location, LocationGroupPermission, LocationUserPermission
 from locations.sorting import words_in
 from portal.errors import Refusal
+from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail
 from sharing.models import Invitation
 
@@ -161,3 +163,25 @@ def run_out(invitation: Invitation, seconds: int = 1) -> None:
     end = timezone.now().replace(microsecond=0) - timedelta(seconds=seconds)
     Invitation.objects.filter(pk=invitation.pk).update(expires_at=end, invited_at=end - timedelta(days=7))
     invitation.refresh_from_db()
+
+
+Mailbox = list[EmailMultiAlternatives]
+
+
+def make_due() -> None:
+    """SQLite's clock has milliseconds: what was written in this one is due in the next."""
+    OutgoingEmail.objects.filter(status=OutgoingEmail.Status.QUEUED).update(
+        due_at=timezone.now() - timedelta(seconds=1)
+    )
+
+
+def send_all() -> None:
+    """What a worker would send by now, and what that makes it send."""
+    make_due()
+    while outbox.deliver_due():
+        pass
+
+
+def html_of(message: EmailMultiAlternatives) -> str:
+    """What a reader with pictures sees."""
+    return str(message.alternatives[0][0])

@@ -2,6 +2,8 @@
 
 from locations import services as locations
 from locations.levels import Level
+from locations.models import Access
+from locations.services import settle_ended_access
 from portal.models import Activity
 from portal.verbs import Verb
 from tests.cast import (
@@ -9,7 +11,7 @@ from tests.cast import (
     make_location,
     share,
 )
-from tests.tools import live, refused, state_of_everything, verbs
+from tests.tools import in_days, live, refused, state_of_everything, verbs
 
 VIEW, CONFIGURE, MANAGE = Level
 
@@ -62,3 +64,16 @@ def test_archived_and_restored_each_once(cast: Cast) -> None:
     for _ in range(2):
         assert locations.restore_location(location=cast.site, by=cast.installer).archived_at is None
     assert verbs(cast.site) == ["location_created", "access_given", "location_archived", "location_restored"]
+
+
+def test_access_that_ended_is_tidied_once(cast: Cast) -> None:
+    ended = share(cast.site, cast.installer, cast.contractor, access_ends_at=in_days(1))
+    kept = share(cast.site, cast.installer, cast.customer, access_ends_at=in_days(1))
+    Access.objects.filter(pk=ended.pk).update(ends_at=in_days(0))
+    assert [settle_ended_access() for _ in range(3)] == [1, 0, 0]
+    ended.refresh_from_db()
+    kept.refresh_from_db()
+    assert (ended.ended_at, kept.ended_at) == (ended.ends_at, None)
+    assert not cast.site.user_permissions.filter(user=cast.contractor).exists()
+    assert cast.site.user_permissions.filter(user=cast.customer).count() == 3
+    assert Activity.objects.filter(verb=Verb.ACCESS_ENDED).count() == 1

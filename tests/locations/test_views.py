@@ -18,7 +18,7 @@ from organisations.services import add_member, create_organisation
 from portal.activity import sentences
 from portal.models import Activity, User
 from portal.verbs import Verb
-from tests.cast import MEMBER, Cast, invite, make_location, make_person, share
+from tests.cast import MEMBER, Cast, invite, make_location, share
 from tests.pages import Scene, main_of, said, signed_in, text_of
 
 pytestmark = pytest.mark.pages
@@ -468,31 +468,3 @@ def test_the_record_is_paged(cast: Cast) -> None:
 
 
 # --- Organisations ------------------------------------------------------------------------------
-
-
-def test_the_organisation_page_shows_members_and_roles(cast: Cast) -> None:
-    page = text_of(signed_in(cast.colleague).get(reverse("organisations:detail", args=[cast.firm.uuid])))
-    assert "Strøm & Søn" in page and "Installer" in page and "Administrator" in page and "Member" in page
-
-
-def test_somebody_of_two_organisations_chooses(cast: Cast) -> None:
-    second = create_organisation(name="Anden El", by=cast.installer)
-    page = signed_in(cast.installer).get(reverse("organisations:mine"))
-    assert reverse("organisations:detail", args=[second.uuid]) in main_of(page)
-    assert reverse("organisations:detail", args=[cast.firm.uuid]) in main_of(page)
-    assert "Vestkysten" not in main_of(page)
-
-
-def test_somebody_of_none_is_told_what_to_do(cast: Cast) -> None:
-    page = signed_in(cast.contractor).get(reverse("organisations:mine"))
-    assert "You do not belong to an organisation." in text_of(page)
-
-
-def test_one_who_becomes_a_member_sees_the_page_at_once_and_the_key_not(cast: Cast) -> None:
-    person = make_person("late@test.example", "Sen")
-    client = signed_in(person)
-    url = reverse("organisations:detail", args=[cast.firm.uuid])
-    assert client.get(url).status_code == 404
-    add_member(organisation=cast.firm, user=person, role=MEMBER, by=cast.installer)
-    page = client.get(url)
-    assert page.status_code == 200 and "Organisation Key" not in page.content.decode()

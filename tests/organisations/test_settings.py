@@ -12,7 +12,6 @@ from organisations import joining, services
 from organisations.forms import NewOrganisationForm, OrganisationForm
 from organisations.models import Organisation
 from organisations.permissions import may_ask_to_join, must_use_two_step
-from portal.lib.addresses import domain_of
 from portal.models import User
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, make_person
 from tests.organisations.tools import last_entry, membership, verbs
@@ -60,12 +59,6 @@ def test_a_bad_one_is_named_beside_the_field(cast: Cast, bad: str) -> None:
     assert answer.status_code == 422
     (error,) = answer.context["form"].errors["join_domains"]
     assert f"“{bad}” is not an e-mail domain" in error
-
-
-def test_a_domain_has_one_form() -> None:
-    assert domain_of("a@BLÅBÆR.dk") == domain_of("xn--blbr-roah.dk")
-    assert domain_of("straße.de") != domain_of("strasse.de")
-    assert domain_of("a@b") is None
 
 
 def test_only_verified_addresses_at_the_domain_itself_count(cast: Cast) -> None:

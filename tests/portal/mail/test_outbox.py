@@ -1,12 +1,10 @@
 """The outbox: nothing lost, nothing twice, nothing said that is no longer so (decision 0002)."""
 
-import re
 import smtplib
 import threading
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from html import unescape
 from typing import Any
 
 import pytest
@@ -18,37 +16,22 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from django.utils.translation import override
 
-from locations.levels import Level
-from locations.models import Access
-from locations.services import settle_ended_access
-from organisations.models import Membership
 from organisations.services import add_member
-from portal import codes, limits, tasks
-from portal.limits import Limit
+from portal import codes, tasks
 from portal.mail import outbox
-from portal.models import Activity, OutgoingEmail, Throttle, User
+from portal.models import Activity, OutgoingEmail
 from portal.verbs import Verb
-from sharing.access import removing
-from sharing.invitations import accepting, withdrawing
-from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
-from sharing.models import Invitation
 from tests.cast import (
     ADMINISTRATOR,
-    MEMBER,
     Cast,
-    accept,
     invite,
     invite_operators,
-    make_cast,
     make_person,
-    share,
 )
-from tests.tools import in_days, mails
+from tests.tools import Mailbox, in_days, make_due, send_all
 
-Mailbox = list[EmailMultiAlternatives]
 Status = OutgoingEmail.Status
 # However many Administrators are told.
 SHARE_WITH_ORGANISATION = 19
@@ -61,21 +44,6 @@ def queue(key: str = "k", address: str = "a@b.example", **fields: Any) -> Outgoi
     outbox.queue("account", key=key, address=address, **terms)
     make_due()
     return OutgoingEmail.objects.get(key=key)
-
-
-def make_due() -> None:
-    """SQLite's clock has milliseconds: what was written in this one is due in the next."""
-    OutgoingEmail.objects.filter(status=Status.QUEUED).update(due_at=timezone.now() - timedelta(seconds=1))
-
-
-def send_all() -> None:
-    make_due()
-    while outbox.deliver_due():
-        pass
-
-
-def html_of(message: EmailMultiAlternatives) -> str:
-    return str(message.alternatives[0][0])
 
 
 # --- Queueing ---------------------------------------------------------------------------------
@@ -456,285 +424,10 @@ def test_retries_are_recognisable_as_one_message(mailoutbox: Mailbox) -> None:
 # --- No longer so -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("what", ["renewed", "withdrawn", "accepted", "declined", "run out", "expired"])
-def test_an_invitation_that_is_no_longer_open_is_not_sent(cast: Cast, mailoutbox: Mailbox, what: str) -> None:
-    made = invite(cast.site, cast.installer, cast.contractor)
-    row = OutgoingEmail.objects.get()
-    if what == "renewed":
-        invitations.renew(invitation=made, by=cast.installer)
-    elif what == "withdrawn":
-        invitations.withdraw(invitation=made, by=cast.installer)
-    elif what == "accepted":
-        accept(made, cast.contractor)
-    elif what == "declined":
-        accepting.decline(invitation=made, by=cast.contractor, nonce=made.nonce)
-    else:
-        Invitation.objects.update(invited_at=in_days(-8), expires_at=in_days(0))
-        if what == "expired":
-            withdrawing.settle_expired_invitations()
-    send_all()
-    row.refresh_from_db()
-    assert row.status == Status.OBSOLETE
-    to_contractor = [message for message in mailoutbox if message.to == ["contractor@test.example"]]
-    assert len(to_contractor) == (1 if what == "renewed" else 0)
-
-
-@pytest.mark.parametrize("how", ["demoted", "gone", "inactive"])
-def test_who_is_no_administrator_any_more_gets_no_code(cast: Cast, mailoutbox: Mailbox, how: str) -> None:
-    invite_operators(cast)
-    membership = Membership.objects.filter(user=cast.operator2)
-    if how == "demoted":
-        membership.update(role=MEMBER)
-    elif how == "gone":
-        membership.delete()
-    else:
-        User.objects.filter(pk=cast.operator2.pk).update(is_active=False)
-    send_all()
-    assert [message.to for message in mailoutbox] == [["operator@test.example"]]
-    states = dict(OutgoingEmail.objects.values_list("address", "status"))
-    assert states["operator2@test.example"] == Status.OBSOLETE
-
-
 # --- What it says -----------------------------------------------------------------------------
-
-
-def test_an_invitation_says_who_what_until_when_and_how(cast: Cast, mailoutbox: Mailbox) -> None:
-    """Code and link, who shares what, what one can do with it, and how to add it by hand (product rule 4)."""
-    made = invite(
-        cast.site, cast.installer, cast.contractor, message="See you\nthere", access_ends_at=in_days(30)
-    )
-    send_all()
-    (message,) = mailoutbox
-    code = codes.grouped(made.code)
-    assert message.subject == "Installer shares Havnevej 2 with you"
-    for body in (message.body, unescape(html_of(message))):
-        for words in (
-            *("Installer (installer@test.example)", "Havnevej 2, 8000 Aarhus", "Manage", "Access until"),
-            *("Answer before", code, f"http://localhost:8000/add/{code}/", "Add a location", "See you"),
-        ):
-            assert words in body, words
-
-
-def words_of(html: str) -> list[str]:
-    body = re.sub(r"(?s)<(style|head).*?</\1>", " ", html)
-    return unescape(re.sub(r"<[^>]+>", " ", body)).split()
-
-
-def test_text_and_html_say_the_same(cast: Cast, mailoutbox: Mailbox) -> None:
-    """Drawn from the same words, so they cannot differ (0002): every kind of message there is."""
-    made = invite(cast.site, cast.installer, cast.contractor, message="Hi there, 50 % <b>off</b>")
-    send_all()
-    accepting.ask_for_new(invitation=made, by=cast.stranger)
-    access = accept(made, cast.contractor)
-    removing.remove_access(access=access, by=cast.installer)
-    declined = invite_operators(cast)
-    accepting.decline(invitation=declined, by=cast.operator, nonce=declined.nonce)
-    invitations.renew(invitation=made, by=cast.installer)
-    Invitation.objects.filter(pk=made.pk).update(invited_at=in_days(-8), expires_at=in_days(0))
-    withdrawing.settle_expired_invitations()
-    send_all()
-    kinds = set(OutgoingEmail.objects.filter(status=Status.SENT).values_list("kind", flat=True))
-    assert kinds == {"invitation", "accepted", "declined", "expired", "asked-for", "access-removed"}
-    for message in mailoutbox:
-        text, html = message.body.split(), words_of(html_of(message))
-
-        def essential(words: list[str]) -> set[str]:
-            # The address of the portal stands in the text and behind its name in the HTML.
-            return {word.strip(":,") for word in words} - {"--", ">", "", "http://localhost:8000"}
-
-        assert essential(text) == essential(html), message.subject
-
-
-HOSTILE = "Eve\r\nBcc: all@evil.example <script>alert(1)</script> \"&' {location} %s {{ 7 }}"
-
-
-def test_hostile_names_stay_words(cast: Cast, mailoutbox: Mailbox) -> None:
-    """Header breaks, HTML and braces in names and messages are shown, and do nothing (quality.md)."""
-    User.objects.filter(pk=cast.installer.pk).update(name=HOSTILE[:120])
-    type(cast.site).objects.filter(pk=cast.site.pk).update(name=HOSTILE[:120])
-    sharer = User.objects.get(pk=cast.installer.pk)
-    made = invite(cast.site, sharer, cast.contractor, message=HOSTILE)
-    send_all()
-    access = accept(made, cast.contractor)
-    removing.remove_access(access=access, by=sharer)
-    send_all()
-    assert len(mailoutbox) == 3
-    for message in mailoutbox:
-        assert "\n" not in message.subject
-        assert "\r" not in message.subject
-        raw = message.message()
-        assert raw["Bcc"] is None
-        assert len(raw.get_all("To")) == len(raw.get_all("Subject")) == 1
-        assert message.recipients() == message.to
-        html = html_of(message)
-        assert "<script" not in html
-        assert "&lt;script&gt;" in html
-        assert "{location} %s {{ 7 }}" in message.body
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\x0b", "\x85", "\u2028"], ids=ascii)
-def test_a_message_cannot_pass_for_the_mails_own_words(cast: Cast, mailoutbox: Mailbox, end: str) -> None:
-    """Every line of what a person wrote is marked as theirs, in the text as in the HTML."""
-    forged = end.join(["Hi", "", "Code: AAAA-AAAA-AAAA", "Open: https://evil.example/"])
-    made = invite(cast.site, cast.installer, cast.contractor)
-    Invitation.objects.filter(pk=made.pk).update(message=forged)
-    send_all()
-    (message,) = mailoutbox
-    for line in message.body.splitlines():
-        assert line.startswith("> ") or not re.search("AAAA|evil", line)
-    assert "> Code: AAAA-AAAA-AAAA" in message.body and "> Hi" in message.body
-
-
-@pytest.mark.parametrize(("language", "word"), [("da", "Kode"), ("en-gb", "Code")])
-def test_an_e_mail_is_in_the_language_of_its_reader(
-    cast: Cast, mailoutbox: Mailbox, language: str, word: str
-) -> None:
-    """Whoever sends it speaks, and whatever the worker speaks (docs/rules.md)."""
-    User.objects.filter(pk=cast.contractor.pk).update(language=language)
-    with override("da" if language == "en-gb" else "en-gb"):
-        invite(cast.site, cast.installer, cast.contractor)
-        send_all()
-    (message,) = mailoutbox
-    assert f"{word}: " in message.body
-    assert f'<html lang="{language}"' in html_of(message)
-
-
-@pytest.mark.parametrize("language", ["da", "en-gb"])
-def test_without_an_account_the_language_is_the_senders(
-    cast: Cast, mailoutbox: Mailbox, language: str
-) -> None:
-    with override(language):
-        invitations.share_with_person(
-            location=cast.site, by=cast.installer, email="new@test.example", level=Level.VIEW
-        )
-    send_all()
-    assert ("Kode: " if language == "da" else "Code: ") in mailoutbox[0].body
-
-
-def test_no_row_holds_what_it_says(cast: Cast) -> None:
-    """A row carries ids, a language and a version, never a code or a token."""
-    made = invite(cast.site, cast.installer, cast.contractor, message="between us")
-    row = OutgoingEmail.objects.values().get()
-    assert made.code not in str(row)
-    assert codes.grouped(made.code) not in str(row)
-    assert "between us" not in str(row)
 
 
 # --- Sweeps -----------------------------------------------------------------------------------
 
 
-def test_what_ran_out_is_marked_once_and_the_sharer_told_once(cast: Cast) -> None:
-    """The sweep only tidies states and tells people (product rule 4); a code's end is told nobody."""
-    made, kept = (invite(cast.site, cast.installer, user) for user in (cast.contractor, cast.customer))
-    code, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
-    end = in_days(0)
-    Invitation.objects.filter(pk__in=[made.pk, code.pk]).update(invited_at=in_days(-7), expires_at=end)
-    OutgoingEmail.objects.all().delete()
-    assert withdrawing.settle_expired_invitations() == 2
-    assert [withdrawing.settle_expired_invitations() for _ in range(2)] == [0, 0]
-    assert mails() == [("expired", "installer@test.example")]
-    assert Activity.objects.filter(verb=Verb.INVITATION_EXPIRED).count() == 2
-    for invitation, state in ((made, "expired"), (code, "expired"), (kept, "pending")):
-        invitation.refresh_from_db()
-        assert invitation.state == state
-    assert (made.settled_at, made.settled_by) == (end, None)
-
-
-def test_what_was_renewed_after_the_sweep_looked_is_left_alone(cast: Cast) -> None:
-    made = invite(cast.site, cast.installer, cast.contractor)
-    Invitation.objects.filter(pk=made.pk).update(invited_at=in_days(-7), expires_at=in_days(0))
-    seen = Invitation.objects.with_all().get(pk=made.pk)
-    invitations.renew(invitation=made, by=cast.installer)
-    assert not withdrawing.expire(seen)
-    made.refresh_from_db()
-    assert made.state == "pending"
-    # Not even once the renewal has run out too: that is another end, of which the sharer is told by itself.
-    Invitation.objects.filter(pk=made.pk).update(invited_at=in_days(-7), expires_at=in_days(0))
-    assert not withdrawing.expire(seen)
-    assert withdrawing.settle_expired_invitations() == 1
-
-
-def test_a_sharer_who_renewed_meanwhile_is_not_told_it_expired(cast: Cast, mailoutbox: Mailbox) -> None:
-    made = invite(cast.site, cast.installer, cast.contractor)
-    Invitation.objects.filter(pk=made.pk).update(invited_at=in_days(-7), expires_at=in_days(0))
-    withdrawing.settle_expired_invitations()
-    invitations.renew(invitation=made, by=cast.installer)
-    send_all()
-    assert [message.to for message in mailoutbox] == [["contractor@test.example"]]
-
-
-def test_access_that_ended_is_tidied_once(cast: Cast) -> None:
-    ended = share(cast.site, cast.installer, cast.contractor, access_ends_at=in_days(1))
-    kept = share(cast.site, cast.installer, cast.customer, access_ends_at=in_days(1))
-    Access.objects.filter(pk=ended.pk).update(ends_at=in_days(0))
-    assert [settle_ended_access() for _ in range(3)] == [1, 0, 0]
-    ended.refresh_from_db()
-    kept.refresh_from_db()
-    assert (ended.ended_at, kept.ended_at) == (ended.ends_at, None)
-    assert not cast.site.user_permissions.filter(user=cast.contractor).exists()
-    assert cast.site.user_permissions.filter(user=cast.customer).count() == 3
-    assert Activity.objects.filter(verb=Verb.ACCESS_ENDED).count() == 1
-
-
 # --- Throttles --------------------------------------------------------------------------------
-
-THREE = Limit("test", 3, timedelta(minutes=5))
-
-
-@pytest.mark.django_db
-def test_a_limit_counts_per_name_and_key_and_starts_anew_when_its_window_is_over() -> None:
-    assert [limits.count(THREE, "a") for _ in range(5)] == [True, True, True, False, False]
-    assert limits.is_spent(THREE, "a")
-    assert limits.count(THREE, "b")
-    assert not limits.is_spent(THREE, "b")
-    assert limits.count(Limit("other", 3, THREE.period), "a")
-    end = Throttle.objects.get(key="test/a").ends_at
-    assert timedelta(minutes=4) < end - timezone.now() <= THREE.period
-    Throttle.objects.filter(key="test/a").update(ends_at=timezone.now())
-    assert not limits.is_spent(THREE, "a")
-    assert limits.count(THREE, "a")
-    assert Throttle.objects.get(key="test/a").tries == 1
-    assert Throttle.objects.get(key="test/a").ends_at > end
-
-
-@pytest.mark.django_db
-def test_only_counters_whose_window_is_over_are_forgotten() -> None:
-    for key in "abc":
-        limits.count(THREE, key)
-    Throttle.objects.filter(key="test/a").update(ends_at=timezone.now())
-    assert [limits.forget_ended() for _ in range(2)] == [1, 0]
-    assert set(Throttle.objects.values_list("key", flat=True)) == {"test/b", "test/c"}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_exactly_the_limit_of_many_at_once_pass() -> None:
-    """Quality.md, throttle: counted in one upsert, on both databases."""
-    limit, passed, start = Limit("test", 20, timedelta(minutes=5)), [], threading.Barrier(8)
-
-    def work() -> None:
-        try:
-            start.wait()
-            passed.extend(limits.count(limit, "a") for _ in range(10))
-        finally:
-            connection.close()
-
-    workers = [threading.Thread(target=work) for _ in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-    assert (len(passed), sum(passed)) == (80, 20)
-    assert Throttle.objects.get().tries == 80
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_try_that_ended_in_a_refusal_stays_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counting is outside the business transaction: a rollback must not un-count a try."""
-    from portal.errors import Refusal
-
-    monkeypatch.setattr("portal.celery.nudge", lambda name: None)
-    cast = make_cast()
-    for _ in range(3):
-        with pytest.raises(Refusal):
-            invite(cast.site, cast.stranger, cast.contractor)
-    assert Throttle.objects.get(key__startswith="invitations/account").tries == 3

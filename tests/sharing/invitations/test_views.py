@@ -15,6 +15,7 @@ from portal import codes
 from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
 from sharing.invitations import services as invitations
+from sharing.invitations.forms import InviteForm
 from sharing.models import Invitation
 from tests.cast import Cast, accept, make_owner, share
 from tests.pages import (
@@ -359,3 +360,12 @@ def test_wrong_codes_and_wrong_keys_are_counted_apart(cast: Cast) -> None:
         client.get(reverse("sharing:open", args=[code]), follow=True)
     page = client.post(url_of(cast), {"kind": "organisation", "key": cast.operators.key, "level": "3"})
     assert page.status_code == 200 and "Nordlys" in main_of(page)
+
+
+@pytest.mark.django_db
+def test_the_form_cleans_the_message() -> None:
+    form = InviteForm(
+        {"kind": "person", "email": "a@b.example", "level": "1", "message": "\u202eHej\n\n\n\n\nIb"}
+    )
+    assert form.is_valid(), form.errors
+    assert form.cleaned_data["message"] == "Hej\n\n\nIb"
