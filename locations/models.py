@@ -1,6 +1,6 @@
 """Locations, and who may do what with them. What stands beside is imported here.
 
-Equipment is in `equipment`, guardian's rows in `permission_rows`; `last_opened` writes when who last looked.
+Equipment is in `equipment`, guardian's rows in `permission_rows`; `last_opened` writes down who looked when.
 """
 
 import uuid

@@ -1,4 +1,4 @@
-"""guardian's permission rows of locations; `locations.permissions` writes and reads them."""
+"""guardian's permission rows of locations; `projection` writes them, `permissions` reads them."""
 
 from typing import ClassVar
 

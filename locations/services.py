@@ -1,8 +1,8 @@
 """The verbs of locations and of access to them.
 
 Access is given, changed and ended here and nowhere else: Access row, permission rows and record in one
-transaction, under a lock on the location. Lock order everywhere: organisation, location, invitation, access.
-Whether somebody may do it is asked by the callers (`sharing.invitations.services`); these know no viewer.
+transaction, under a lock on the location (in which order locks are taken: docs/architecture.md). Whether
+somebody may do it is asked by the callers (`sharing.invitations.services`); these know no viewer.
 """
 
 from collections.abc import Collection, Mapping

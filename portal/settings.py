@@ -112,7 +112,7 @@ TEMPLATES = [
 FORM_RENDERER = "portal.lib.forms.FormRenderer"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SILENCED_SYSTEM_CHECKS = [
-    # guardian's own backend knows no end dates; portal access is answered by locations.permissions.
+    # guardian's own backend knows no end dates; portal access is answered by locations.backend.
     "guardian.W001",
 ]
 

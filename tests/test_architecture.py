@@ -28,11 +28,10 @@ TOP_LEVEL = {
         *APPS,
     },
 }
-# Where guardian may be named: it stores and answers, and the rest asks these files.
-KNOWS_GUARDIAN = {f"{app}/permissions.py" for app in APPS} | {
-    "locations/backend.py",
-    "locations/permission_rows.py",
-    "locations/projection.py",
+# Where guardian may be named: it keeps the tables; `projection` writes them, `permissions` and `backend` read
+# them.
+KNOWS_GUARDIAN = {
+    f"locations/{name}.py" for name in ("backend", "permission_rows", "permissions", "projection")
 }
 
 

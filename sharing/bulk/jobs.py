@@ -3,7 +3,7 @@
 A job is a row, written in the request's transaction; the broker only hurries it, and a sweep finds what was
 missed. It is claimed by a conditional UPDATE with a lease and done batch by batch, each in one transaction
 with its outcomes: a worker that dies leaves what it has done, and the next goes on after it. Rights are asked
-again at the time of work. What becomes of a location says `bulk_share`, `bulk_access` or `offers`.
+again at the time of work. What becomes of a location says `share`, `access` or `offers`.
 """
 
 import logging
