@@ -45,8 +45,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Say what each is about; skip, with a reason anybody can see, what this machine cannot run."""
     if "page" in getattr(item, "fixturenames", ()):
         item.add_marker("browser")
-    if item.path.parent.name == "web":
-        item.add_marker("pages")
     if item.get_closest_marker("browser") and not CHROMIUM.where:
         item.add_marker(pytest.mark.skip(reason=f"needs Chromium: {CHROMIUM.why}"))
     if item.get_closest_marker("postgres") and not IS_POSTGRES:

@@ -24,6 +24,8 @@ from sharing.models import AccessRequest
 from tests.pages import ROLES, Scene, Side, Visitor, all_patterns, changes, grouped
 from tests.tools import undone
 
+pytestmark = pytest.mark.pages
+
 Statuses = dict[str, int]
 SIGNED_IN = ROLES[1:]
 MANAGERS = ("manager", "owner", "installer", "colleague", "operator", "operator_member")

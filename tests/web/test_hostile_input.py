@@ -23,7 +23,7 @@ from tests.cast import Cast, make_person
 from tests.pages import PASSWORD, Scene, browser, grouped, signed_in
 from tests.tools import undone
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.pages, pytest.mark.heavy]
 
 MARK = "zq9"  # stands in every value that could become markup
 VALUES: dict[str, str] = {

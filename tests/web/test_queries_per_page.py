@@ -17,7 +17,7 @@ from tests.web.test_access_table import ROWS
 
 MOST = 10
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.pages, pytest.mark.embedded]
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ from sharing.transfers import services as transfers
 from tests.cast import MEMBER, Cast, make_location, make_person, share
 from tests.pages import signed_in
 
+pytestmark = pytest.mark.pages
+
 ROWS = [1, 3, 50]
 Counter = Callable[..., Any]
 

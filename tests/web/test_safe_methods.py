@@ -27,6 +27,8 @@ from tests.pages import (
 )
 from tests.web.test_access_table import ADMIN_MODELS, ADMIN_OTHER, ROWS, objects_of_admin
 
+pytestmark = pytest.mark.pages
+
 
 def addresses(scene: Scene) -> dict[str, str]:
     """Every address with what it names, the admin's and those with a query too."""
@@ -142,7 +144,7 @@ def test_looking_at_what_has_ended_changes_nothing(scene: Scene, state: str) -> 
     """The addressed person sees what became of it, as often as they like."""
     from datetime import timedelta
 
-    from sharing.invitations import accepting
+    from sharing.invitations import accepting as invitations_accepting
     from sharing.invitations import services as invitations
 
     invitation, invitee = scene.own.invitation, scene.people["invitee"]
@@ -152,7 +154,7 @@ def test_looking_at_what_has_ended_changes_nothing(scene: Scene, state: str) -> 
     elif state == "withdrawn":
         invitations.withdraw(invitation=invitation, by=scene.cast.installer)
     else:
-        accepting.decline(invitation=invitation, by=invitee, nonce=invitation.nonce)
+        invitations_accepting.decline(invitation=invitation, by=invitee, nonce=invitation.nonce)
     client = signed_in(invitee)
     assert fetch_twice(client, reverse("sharing:invitation", args=[invitation.uuid])) == []
     assert fetch_twice(client, reverse("sharing:open", args=[grouped(invitation)])) == []

@@ -35,6 +35,8 @@ from tests.pages import (
     wrong_codes,
 )
 
+pytestmark = pytest.mark.pages
+
 
 class Kept(logging.Handler):
     """What the portal's handler would have written: its filter, its format, DEBUG included."""
