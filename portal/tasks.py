@@ -6,7 +6,7 @@ from celery import shared_task
 from django.contrib.sessions.backends.db import SessionStore
 
 from portal import limits
-from portal.accounts import adapter
+from portal.accounts import adapter as accounts_adapter
 from portal.activity.record import Origin, acting_from
 from portal.mail import outbox
 
@@ -38,4 +38,4 @@ def forget_ended_sessions() -> None:
 @shared_task(name="portal.tasks.forget_unconfirmed_accounts")
 def forget_unconfirmed_accounts() -> None:
     """Delete sign-ups whose address nobody confirmed."""
-    adapter.forget_unconfirmed()
+    accounts_adapter.forget_unconfirmed()

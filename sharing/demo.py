@@ -19,9 +19,10 @@ from organisations.services import add_member, create_organisation
 from portal.failures import Failure
 from portal.models import OutgoingEmail, Throttle, User
 from sharing.bulk import jobs
-from sharing.invitations import accepting, withdrawing
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
+from sharing.invitations import withdrawing
 from sharing.models import BulkJob, Invitation
 from sharing.requests import services as requests
 from sharing.transfers import accepting as transfers_accepting
@@ -153,7 +154,7 @@ def _shares(sites: list[Location], people: dict[str, User], operator: Organisati
 
     _invite(sites[1], anna, "contractor@demo.example", Level.MANAGE)
     _invite_operator(sites[2], anna, operator)
-    accepting.decline(
+    invitations_accepting.decline(
         invitation=(no := _invite(sites[3], anna, "customer@demo.example", Level.VIEW)),
         by=people["customer"],
         nonce=no.nonce,
@@ -188,7 +189,7 @@ def _reviews(opened: Location, left: list[Location], people: dict[str, User], by
 def _came_to_nothing(sites: list[Location], people: dict[str, User], operator: Organisation) -> None:
     """What was offered to an organisation or by code, and declined, withdrawn or not answered in time."""
     anna = people["installer"]
-    accepting.decline(
+    invitations_accepting.decline(
         invitation=(no := _invite_operator(sites[0], anna, operator)), by=people["operator"], nonce=no.nonce
     )
     invitations.withdraw(invitation=_invite_operator(sites[1], anna, operator), by=anna)
@@ -239,7 +240,7 @@ def _invite_operator(location: Location, by: User, operator: Organisation) -> In
 
 
 def _accept(invitation: Invitation, by: User) -> None:
-    accepting.accept(
+    invitations_accepting.accept(
         invitation=invitation, by=by, nonce=invitation.nonce, organisation=invitation.organisation
     )
 

@@ -18,7 +18,7 @@ from portal.models import Activity, OutgoingEmail, User
 from portal.signals import account_closing, account_obstacles, delivery_changed
 from portal.verbs import Verb
 from sharing.access import removing
-from sharing.deletion import account
+from sharing.deletion import account as deletion_account
 from sharing.invitations import withdrawing
 from sharing.models import Invitation, Transfer
 from sharing.record import of_invitation, of_transfer
@@ -34,13 +34,13 @@ def withdraw_invitations(organisation: Organisation, user: User, by: User, **kwa
 @receiver(account_obstacles)
 def say_what_stands_in_the_way(user: User, **kwargs: Any) -> list[Obstacle]:
     """Organisations and locations that would be left to nobody."""
-    return account.obstacles(user)
+    return deletion_account.obstacles(user)
 
 
 @receiver(account_closing)
 def end_what_hangs_on_the_account(user: User, **kwargs: Any) -> None:
     """Memberships, access and invitations of somebody who deletes their account."""
-    account.end_all_of(user)
+    deletion_account.end_all_of(user)
 
 
 @receiver(accesses_ended)

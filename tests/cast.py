@@ -11,7 +11,7 @@ from locations.services import create_location, give_access
 from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation
 from portal.models import User
-from sharing.invitations import accepting
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
 
@@ -108,7 +108,7 @@ def invite_operators(
 def accept(invitation: Invitation, by: User, organisation: Organisation | None = None) -> Access:
     """Accept it as it is now; returns the access it gave."""
     invitation.refresh_from_db()
-    accepted = accepting.accept(
+    accepted = invitations_accepting.accept(
         invitation=invitation, by=by, nonce=invitation.nonce, organisation=organisation
     )
     return accepted.access

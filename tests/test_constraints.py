@@ -1,4 +1,4 @@
-"""The rules the database itself holds: each is broken here, and refused by its name (architecture.md)."""
+"""The rules the database itself holds: each is broken here, and refused by its name."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -21,7 +21,7 @@ from sharing.bulk.forms import ChangeManyForm, Kind, ShareManyForm, level_of
 from sharing.bulk.selection import ANY, Selection, parties_on, party_of
 from sharing.invitations.recipients import known_address, refuse_own_address, refuse_unless_it_takes_shares
 from sharing.models import BulkJob, BulkRow, Invitation, Offer
-from sharing.models.bulk import CHANGING, of_person
+from sharing.models.bulk import CHANGING, Outcome, of_person
 
 PAGE_SIZE = 100
 JOBS_SHOWN = 30
@@ -145,7 +145,7 @@ def _page_of_rows(request: HttpRequest, found: BulkJob) -> dict[str, Any]:
     """Some rows, those of one outcome where that is asked for, in the order in which they are worked off."""
     rows = found.rows.select_related("location").order_by("location_id")
     outcome = request.GET.get("what", "")
-    if outcome in jobs.Outcome.values:
+    if outcome in Outcome.values:
         rows = rows.filter(outcome=outcome)
     after = cursor_number(request.GET.get("after", ""))
     if after is not None:

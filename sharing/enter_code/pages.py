@@ -23,7 +23,7 @@ from portal.lib.humanize import masked
 from portal.models import User
 from sharing import kinds
 from sharing.bulk import jobs, offers
-from sharing.invitations import accepting
+from sharing.invitations import accepting as invitations_accepting
 from sharing.models import AccessRequest, Invitation, Offer, Transfer
 from sharing.permissions import best_access, shared_through, would_end
 from sharing.transfers import accepting as transfers_accepting
@@ -124,7 +124,7 @@ class LocationPage(InvitationPage):
         return context
 
     def accept(self, nonce: str) -> tuple[str, str]:
-        accepted = accepting.accept(
+        accepted = invitations_accepting.accept(
             invitation=self.invitation, by=self.request.user, nonce=nonce, organisation=self._for_whom()
         )
         location = accepted.access.location
@@ -139,7 +139,7 @@ class LocationPage(InvitationPage):
         found, user = self.invitation, self.request.user
         parties: list[Party] = [found.organisation or user]
         if through and found.kind == Invitation.Kind.CODE:
-            parties = accepting.parties_to_gain(found, user, through)
+            parties = invitations_accepting.parties_to_gain(found, user, through)
         taker = parties[0] if len(parties) == 1 else None
         return {
             "parties": parties,

@@ -26,7 +26,7 @@ from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb
 from sharing import kinds
-from sharing.invitations import accepting
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations.services import lock_to_share
 from sharing.models import AccessRequest, Invitation
 from sharing.models.request import LIVES
@@ -132,7 +132,7 @@ def approve(
     _settle(request, by, State.APPROVED)
     if request.offer is not None:
         _record(Verb.APPROVAL_GIVEN, request, by)
-        accept: Callable[..., Any] = accepting.accept if request.invitation else membership.accept
+        accept: Callable[..., Any] = invitations_accepting.accept if request.invitation else membership.accept
         accept(invitation=request.offer, by=request.user, nonce=request.nonce, approved=True)
     else:
         _record(Verb.REQUEST_APPROVED, request, by)

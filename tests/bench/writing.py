@@ -12,7 +12,7 @@ from organisations.models import Organisation
 from portal.invitations import models as invitations
 from portal.models import User
 from portal.verbs import Verb
-from sharing.invitations import accepting
+from sharing.invitations import accepting as invitations_accepting
 from sharing.models import Invitation
 from tests.bench.measure import Statements, buffers, cost, heard
 from tests.bench.plan import OPERATORS, Plan
@@ -67,7 +67,7 @@ def _accept() -> Statements:
         by = User.objects.create_user(invitation.email)
         EmailAddress.objects.create(user=by, email=by.email, verified=True, primary=True)
         with heard(statements):
-            accepting.accept(invitation=invitation, by=by, nonce=invitation.nonce)
+            invitations_accepting.accept(invitation=invitation, by=by, nonce=invitation.nonce)
 
     cost(act, undo=True)
     return statements

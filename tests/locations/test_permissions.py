@@ -1,4 +1,4 @@
-"""Who sees what: exact sets, with bait that could leak (architecture.md, Permissions)."""
+"""Who sees what: exact sets, with bait that could leak (docs/decisions/0001-permissions.md)."""
 
 import datetime
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation
 from portal.models import Throttle, User
 from sharing.access import removing
-from sharing.invitations import accepting
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from tests.cast import MEMBER, Cast, accept, invite, make_location, make_owner, make_person, share
@@ -80,7 +80,7 @@ def world(cast: Cast) -> Cast:
     invite(site("invited"), by, cast.contractor)
     invitations.withdraw(invitation=invite(site("withdrawn"), by, cast.contractor), by=by)
     declined = invite(site("declined"), by, cast.contractor)
-    accepting.decline(invitation=declined, by=cast.contractor, nonce=declined.nonce)
+    invitations_accepting.decline(invitation=declined, by=cast.contractor, nonce=declined.nonce)
     invitations_codes.create_code(location=site("live code"), by=by, level=MANAGE)
     site("the firm's alone")
     share(site("another's"), by, cast.customer)
@@ -122,7 +122,7 @@ def test_a_person_sees_exactly_what_they_have_at_each_level(world: Cast) -> None
 
 
 def test_every_question_gives_the_same_answer(world: Cast) -> None:
-    """visible_to, get_visible, level_of and has_perm: one funnel (architecture.md)."""
+    """visible_to, get_visible, level_of and has_perm: one funnel (docs/decisions/0001-permissions.md)."""
     backend = LocationPermissionBackend()
     locations = list(Location.objects.all())
     for person in (world.contractor, world.operator, world.stranger):
@@ -184,7 +184,7 @@ def test_nobody_sees_nothing(world: Cast) -> None:
 
 
 def test_who_may_not_sign_in_sees_nothing(world: Cast) -> None:
-    """guardian lists for inactive people too (architecture.md, Permissions 9); the portal does not."""
+    """guardian lists for inactive people too; the portal does not."""
     location = Location.objects.get(name="own Manage")
     User.objects.filter(pk=world.contractor.pk).update(is_active=False)
     person = User.objects.get(pk=world.contractor.pk)
@@ -529,7 +529,7 @@ def _plain(accesses: list[Access], person: User, mine: set[int], at_least: Level
 
 
 def test_two_ways_behind_one_permission_row_carry_the_latest_end(cast: Cast) -> None:
-    """By e-mail until June, by code for good: what stays is the longer (architecture.md, Permissions 7)."""
+    """By e-mail until June, by code for good: what stays is the longer."""
     soon, later = in_days(5), in_days(9)
 
     def give(level: Level, reason: str, ends_at: Any) -> None:

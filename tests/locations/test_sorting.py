@@ -99,7 +99,7 @@ def walk_backwards(size: int) -> list[list[int]]:
 
 
 def test_names_stand_in_natural_danish_order() -> None:
-    """ "Havnevej 2" before "10"; æ, ø, å after z (architecture.md, Permissions 4)."""
+    """ "Havnevej 2" before "10"; æ, ø, å after z."""
     backwards = IN_ORDER[::-1]
     assert sorted(backwards, key=sort_key) == IN_ORDER
 
@@ -199,7 +199,7 @@ def test_a_name_is_found_by_itself(db: None, words: list[str]) -> None:
 
 @pytest.mark.django_db
 def test_the_count_stops_past_its_cap(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ "1,000+" and no COUNT over everything (architecture.md, Permissions 4)."""
+    """ "1,000+" and no COUNT over everything."""
     monkeypatch.setattr("locations.querysets.COUNT_CAP", 4)
     make_sites(["a"] * 4)
     assert Location.objects.all().capped_count() == 4
@@ -248,7 +248,7 @@ names = st.lists(
 @example(["", "", "."], 2)
 @examples(120)
 def test_pages_forwards_and_backwards_are_the_whole_list(db: None, names: list[str], size: int) -> None:
-    """By keyset, equal names included: nothing twice, nothing left out (architecture.md, Permissions 4)."""
+    """By keyset, equal names included: nothing twice, nothing left out."""
     with undone():
         make_sites(names)
         whole = [site.pk for site in sorted(Location.objects.all(), key=lambda s: (s.sort_name, s.pk))]

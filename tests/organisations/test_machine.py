@@ -29,7 +29,7 @@ from organisations import closing, inviting, joining, services
 from organisations.models import JoinRequest, MemberInvitation, Organisation
 from portal.errors import Refusal
 from portal.models import User
-from sharing.invitations import accepting
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from tests.cast import ADMINISTRATOR, MEMBER, make_location, make_person
@@ -320,7 +320,9 @@ class People(RuleBasedStateMachine):
         allowed = one.administered_by(by) and had < offer.level
         self.expect(
             allowed,
-            lambda: accepting.accept(invitation=invitation, by=self.users[by], nonce=invitation.nonce),
+            lambda: invitations_accepting.accept(
+                invitation=invitation, by=self.users[by], nonce=invitation.nonce
+            ),
         )
         if allowed:
             one.holds[offer.site] = offer.level

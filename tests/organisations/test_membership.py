@@ -22,9 +22,10 @@ from portal.invitations.answering import Holder, Situation
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
-from sharing.invitations import accepting, withdrawing
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
+from sharing.invitations import withdrawing
 from sharing.kinds import situation_of
 from sharing.models import Invitation
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, make_location, make_person, share
@@ -225,7 +226,9 @@ def test_open_invitations_of_who_goes_are_withdrawn_where_they_may_no_longer_sha
             assert situation_of(invitation, holder) is expected, name
         if kind == "code" and withdrawn:
             with refused("withdrawn"):
-                accepting.accept(invitation=invitation, by=cast.contractor, nonce=invitation.nonce)
+                invitations_accepting.accept(
+                    invitation=invitation, by=cast.contractor, nonce=invitation.nonce
+                )
     others = Invitation.objects.get(email="customer@test.example")
     assert others.state == "pending"
     assert accept(others, cast.customer).location == worked["through"]
@@ -561,7 +564,7 @@ def test_what_changes_between_look_up_and_lock_is_seen(
 
 
 def test_who_goes_locks_their_locations_in_one_order(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
-    """architecture.md, Races: lock in one order everywhere, so among locations too."""
+    """Locks are taken in one order everywhere, so among locations too."""
     sites = [make_location(cast.operator, cast.operators, f"Site {number}") for number in range(4)]
     for site in (sites[2], sites[0], sites[3], sites[1]):
         invite(site, cast.operator2, cast.customer)
@@ -597,7 +600,7 @@ VERBS = {
 @pytest.mark.postgres
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_change_locks_the_organisation_before_it_writes(cast: Cast, verb: str) -> None:
-    """architecture.md, Races: a lock on the organisation row for leave, remove and demote alike."""
+    """A lock on the organisation row for leave, remove and demote alike."""
     with CaptureQueriesContext(
         connection,
     ) as queries:

@@ -1,4 +1,4 @@
-"""Real threads on PostgreSQL, twenty rounds and more each (architecture.md, Races).
+"""Real threads on PostgreSQL, twenty rounds and more each.
 
 SQLite lets one writer in at a time, so nothing can be shown there.
 """
@@ -16,7 +16,7 @@ from portal.accounts.deletion import close_account
 from portal.errors import Refusal
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
-from sharing.invitations import accepting
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, make_cast, make_location, make_person
@@ -338,7 +338,9 @@ def test_deleting_the_account_against_accepting(crew: Cast) -> None:
         site = made.accesses.get().location
         code, _ = invitations_codes.create_code(location=site, by=crew.operator, level=1)
         outcomes = at_once(
-            lambda code=code, one=one: accepting.accept(invitation=code, by=one, nonce=code.nonce),
+            lambda code=code, one=one: invitations_accepting.accept(
+                invitation=code, by=one, nonce=code.nonce
+            ),
             lambda one=one: close_account(user=one),
         )
         assert set(kinds(outcomes)) <= {"done", "refused"}

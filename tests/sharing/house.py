@@ -8,9 +8,10 @@ from organisations.services import add_member, end_membership
 from portal.accounts.deletion import close_account
 from portal.models import User
 from sharing.access import removing
-from sharing.invitations import accepting, withdrawing
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
+from sharing.invitations import withdrawing
 from sharing.models import Invitation
 from sharing.requests import services as requests
 from tests.cast import MEMBER, Cast, accept, invite, make_owner, make_person, share
@@ -135,7 +136,7 @@ def settle(house: House, invitation: Invitation, state: str) -> None:
     if state == "accepted":
         accept(invitation, by)
     elif state == "declined":
-        accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
+        invitations_accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
     elif state == "withdrawn":
         invitations.withdraw(invitation=invitation, by=house.cast.installer)
     elif state != "pending":

@@ -16,7 +16,7 @@ from locations.services import give_access
 from organisations.services import create_organisation
 from portal.activity.sentences import lines
 from portal.models import Activity, Throttle
-from sharing.invitations import accepting
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
@@ -64,7 +64,7 @@ def test_a_page_of_locations_takes_one_query(cast: Cast, counted: Counted, rows:
 
 @pytest.mark.parametrize("rows", ROWS)
 def test_the_list_by_name_takes_three_queries(cast: Cast, counted: Counted, rows: int) -> None:
-    """Organisations, keys, rows (architecture.md, Permissions 3); searched or not."""
+    """Organisations, keys, rows; searched or not."""
     make_sites(cast, rows)
     with counted(3):
         page = Location.objects.visible_page(cast.contractor)
@@ -202,7 +202,7 @@ def test_accepting_takes_as_many_statements_whatever_there_is(cast: Cast, kind: 
         invitation, _ = invitations_codes.create_code(location=cast.site, by=cast.installer, level=Level.VIEW)
     invitation = Invitation.objects.with_all().get(pk=invitation.pk)
     assert ACCEPT[kind] == statements(
-        lambda: accepting.accept(invitation=invitation, by=by, nonce=invitation.nonce)
+        lambda: invitations_accepting.accept(invitation=invitation, by=by, nonce=invitation.nonce)
     )
 
 

@@ -1,4 +1,4 @@
-"""Real races on PostgreSQL: threads with connections of their own, let go at once (architecture.md, Races).
+"""Real races on PostgreSQL: threads with connections of their own, let go at once.
 
 Whatever the order: one outcome, the loser gets a true Refusal, and nothing is half done.
 """
@@ -24,9 +24,10 @@ from portal.verbs import Verb
 from sharing import kinds
 from sharing.access import changing, removing
 from sharing.access import reminders as access_reminders
-from sharing.invitations import accepting, withdrawing
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
+from sharing.invitations import withdrawing
 from sharing.invitations.services import correct_address
 from sharing.models import Acceptance, Invitation
 from tests.cast import Cast, invite, make_cast, make_location, make_person, share
@@ -86,7 +87,7 @@ def accepts(invitation: Invitation, by: User, organisation: Organisation | None 
 
     def act() -> Acceptance:
         mine = Invitation.objects.get(pk=invitation.pk)
-        return accepting.accept(invitation=mine, by=by, nonce=nonce, organisation=organisation)
+        return invitations_accepting.accept(invitation=mine, by=by, nonce=nonce, organisation=organisation)
 
     return act
 
@@ -211,7 +212,7 @@ def test_accepted_or_declined_but_never_both(people: Cast) -> None:
         invitation = invite(location, people.installer, people.contractor)
         accepted, declined = at_once(
             accepts(invitation, people.contractor),
-            lambda invitation=invitation: accepting.decline(
+            lambda invitation=invitation: invitations_accepting.decline(
                 invitation=invitation, by=people.contractor, nonce=invitation.nonce
             ),
         )
@@ -317,7 +318,7 @@ def test_accepted_or_corrected_but_never_both(people: Cast) -> None:
         seen, right = Invitation.objects.get(pk=invitation.pk), f"right{number}@test.example"
         done, refusals = split(
             at_once(
-                lambda: accepting.accept(invitation=seen, by=who, nonce=seen.nonce),  # noqa: B023
+                lambda: invitations_accepting.accept(invitation=seen, by=who, nonce=seen.nonce),  # noqa: B023
                 lambda: correct_address(invitation=invitation, by=people.installer, email=right),  # noqa: B023
             )
         )

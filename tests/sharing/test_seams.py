@@ -27,7 +27,7 @@ from portal.mail import outbox
 from portal.models import Activity, FormerAddress, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
 from sharing.access import removing
-from sharing.invitations import accepting
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.receivers import record_delivery
@@ -64,7 +64,7 @@ def test_nothing_is_said_of_somebody_who_is_gone(cast: Cast) -> None:
     """They have deleted their account since it was queued."""
     accept(invite(cast.site, cast.installer, cast.contractor), cast.contractor)
     declined = invite(make_location(cast.installer, cast.firm, "Other"), cast.installer, cast.stranger)
-    accepting.ask_for_new(invitation=declined, by=cast.contractor)
+    invitations_accepting.ask_for_new(invitation=declined, by=cast.contractor)
     inviting.invite(organisation=cast.firm, by=cast.installer, addresses=["x@test.example"], role=MEMBER)
     to_member = MemberInvitation.objects.with_all().get()
     invitation_emails.queue_member_asked_for(to_member, cast.contractor)

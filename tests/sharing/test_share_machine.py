@@ -34,9 +34,10 @@ from portal import limits
 from portal.errors import Refusal
 from portal.models import Activity
 from sharing.access import changing, removing
-from sharing.invitations import accepting, withdrawing
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
+from sharing.invitations import withdrawing
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
 from sharing.transfers import accepting as transfers_accepting
@@ -99,7 +100,7 @@ class Stage:
             sent = invitations.share_with_organisation(key=self.rows[to].key, network="n", **about)
         else:
             sent = invitations.share_with_person(email=self.users[to].email, **about)
-        accepted = accepting.accept(invitation=sent, by=self.users[TAKES[to]], nonce=sent.nonce)
+        accepted = invitations_accepting.accept(invitation=sent, by=self.users[TAKES[to]], nonce=sent.nonce)
         return sent.pk, accepted.access_id
 
 
@@ -262,7 +263,7 @@ class Shares(RuleBasedStateMachine):
             if offer.kind == "owner":
                 return transfers_accepting.accept(transfer=row, by=self.users[by], nonce=row.nonce)
             organisation = self.rows.get(party)
-            return accepting.accept(
+            return invitations_accepting.accept(
                 invitation=row, by=self.users[by], nonce=row.nonce, organisation=organisation
             ).access
 
@@ -284,7 +285,11 @@ class Shares(RuleBasedStateMachine):
         assert offer
         by = self.somebody(data, [offer.to] if offer.to in PEOPLE else [])
         addressed = self.runs(by, offer.to) if offer.to in self.rows else by == offer.to
-        verb = transfers_accepting.TRANSFERS.decline if offer.kind == "owner" else accepting.SHARES.decline
+        verb = (
+            transfers_accepting.TRANSFERS.decline
+            if offer.kind == "owner"
+            else invitations_accepting.SHARES.decline
+        )
         row, allowed = self.row(offer), addressed and world.open(offer)
         self.expect(allowed, lambda: verb(invitation=row, by=self.users[by], nonce=row.nonce))
         if allowed:

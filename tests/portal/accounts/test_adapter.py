@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import override
 
 from portal import limits, tasks
-from portal.accounts import adapter
+from portal.accounts import adapter as accounts_adapter
 from portal.models import OutgoingEmail, User
 from tests.cast import Cast
 from tests.pages import PASSWORD, browser, letter, link_in, make_account
@@ -93,7 +93,7 @@ def test_sign_ups_nobody_confirmed_are_forgotten_after_a_week(cast: Cast) -> Non
     kept = set(User.objects.values_list("pk", flat=True))
     old, young = squat("old@test.example"), squat("young@test.example")
     staff = User.objects.create_superuser("staff@test.example", PASSWORD)
-    long_ago = timezone.now() - adapter.UNCONFIRMED_LIVES - timedelta(minutes=1)
+    long_ago = timezone.now() - accounts_adapter.UNCONFIRMED_LIVES - timedelta(minutes=1)
     User.objects.exclude(pk=young.pk).update(date_joined=long_ago)
     EmailAddress.objects.filter(user=cast.installer).update(verified=False)
     tasks.forget_unconfirmed_accounts()

@@ -22,9 +22,10 @@ from portal.mail import outbox
 from portal.models import Activity, Throttle, User
 from portal.verbs import Verb
 from sharing.access import changing, removing
-from sharing.invitations import accepting, withdrawing
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
+from sharing.invitations import withdrawing
 from sharing.models import Invitation
 from sharing.permissions import Viewer
 from tests.cast import MEMBER, Cast, accept, invite, make_location, make_owner, make_person, share
@@ -141,10 +142,10 @@ class Walk:
 
     def do_decline(self) -> None:
         invitation = self.invitation
-        accepting.decline(invitation=invitation, by=self.who, nonce=invitation.nonce)
+        invitations_accepting.decline(invitation=invitation, by=self.who, nonce=invitation.nonce)
 
     def do_ask_for_new(self) -> None:
-        accepting.ask_for_new(invitation=self.invitation, by=self.who)
+        invitations_accepting.ask_for_new(invitation=self.invitation, by=self.who)
 
     def do_remove_access(self) -> None:
         access = self.access

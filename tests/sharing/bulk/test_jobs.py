@@ -23,9 +23,10 @@ from sharing.access import removing
 from sharing.bulk import jobs, offers
 from sharing.bulk.selection import Selection, parties_on, party_of
 from sharing.inbox import listing
-from sharing.invitations import accepting, withdrawing
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
+from sharing.invitations import withdrawing
 from sharing.models import BulkJob, Invitation, Offer
 from sharing.models.bulk import Outcome
 from sharing.permissions import Viewer, access_to_share_by, ways_to_share_by
@@ -436,7 +437,7 @@ def test_one_can_be_answered_withdrawn_or_renewed_by_itself(cast: Cast) -> None:
     invitations.renew(invitation=first, by=cast.installer)
     first.refresh_from_db()
     assert first.offer is None and first.is_live()
-    accepting.decline(invitation=second, by=cast.contractor, nonce=second.nonce)
+    invitations_accepting.decline(invitation=second, by=cast.contractor, nonce=second.nonce)
     assert (
         listing.count_waiting(cast.contractor).total() == 2
     )  # what is left of the offer, and the renewed one

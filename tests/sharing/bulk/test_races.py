@@ -12,7 +12,7 @@ from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
 from sharing.access import removing
 from sharing.bulk import jobs, offers
-from sharing.invitations import accepting
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import services as invitations
 from sharing.models import BulkJob, Invitation, Offer
 from sharing.models.bulk import CHANGING
@@ -146,7 +146,9 @@ def test_accepting_all_against_accepting_and_withdrawing_one(people: Cast, sites
         offers.accept(offer=offer, by=people.contractor, nonce=offer.nonce)
         at_once(
             jobs.work_off,
-            lambda one=first: accepting.accept(invitation=one, by=people.contractor, nonce=one.nonce),
+            lambda one=first: invitations_accepting.accept(
+                invitation=one, by=people.contractor, nonce=one.nonce
+            ),
             lambda one=second: invitations.withdraw(invitation=one, by=people.installer),
         )
         jobs.work_off()

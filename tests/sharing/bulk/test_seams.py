@@ -15,9 +15,10 @@ from portal.verbs import Verb
 from sharing.access import changing, removing
 from sharing.bulk import jobs, offers
 from sharing.bulk.selection import Selection
-from sharing.invitations import accepting, withdrawing
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
+from sharing.invitations import withdrawing
 from sharing.models import BulkJob, Invitation, Offer
 from sharing.support.overview import case_of
 from tests.cast import Cast, invite, share
@@ -73,7 +74,7 @@ def test_an_answer_given_meanwhile_is_not_recorded_as_withdrawn(cast: Cast) -> N
     share_all(cast, sites_of(cast, 2), email=cast.contractor.email)
     read_before = list(Invitation.objects.open().with_all().order_by("location_id"))
     first = read_before[0]
-    accepting.decline(invitation=first, by=cast.contractor, nonce=first.nonce)
+    invitations_accepting.decline(invitation=first, by=cast.contractor, nonce=first.nonce)
     withdrawing.withdraw_all(read_before, cast.installer)
     withdrawn = Activity.objects.filter(verb=Verb.INVITATION_WITHDRAWN)
     assert [one.location_id for one in withdrawn] == [read_before[1].location_id]
@@ -122,7 +123,7 @@ def test_nothing_is_used_up_by_whoever_would_gain_nothing(cast: Cast) -> None:
         changing.change_terms(access=way, by=cast.installer, level=MANAGE, ends_at=end)
     code.refresh_from_db()
     with refused("already have access"):
-        accepting.accept(invitation=code, by=cast.customer, nonce=code.nonce)
+        invitations_accepting.accept(invitation=code, by=cast.customer, nonce=code.nonce)
     Access.objects.filter(location=offer_site, user=cast.customer).update(user=cast.contractor)
     offer.refresh_from_db()
     job = offers.accept(offer=offer, by=cast.contractor, nonce=offer.nonce)

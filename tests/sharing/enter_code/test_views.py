@@ -20,8 +20,9 @@ from portal.lib.humanize import last_day, until
 from portal.mail.outbox import _builders
 from portal.models import OutgoingEmail, Throttle, User
 from sharing.access import removing
-from sharing.invitations import accepting, withdrawing
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import services as invitations
+from sharing.invitations import withdrawing
 from sharing.models import Invitation
 from tests.cast import Cast, accept, invite, invite_operators, make_location, make_person, share
 from tests.pages import (
@@ -461,7 +462,9 @@ def ended(cast: Cast) -> dict[str, str]:
             elif state == "withdrawn":
                 invitations.withdraw(invitation=invitation, by=cast.installer)
             elif state == "declined":
-                accepting.decline(invitation=invitation, by=cast.contractor, nonce=invitation.nonce)
+                invitations_accepting.decline(
+                    invitation=invitation, by=cast.contractor, nonce=invitation.nonce
+                )
             else:
                 accept(invitation, cast.contractor)
             found[f"{kind} {state}"] = grouped(invitation)

@@ -19,9 +19,10 @@ from portal.invitations.models import VALIDITY
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
 from sharing.access import removing
-from sharing.invitations import accepting, withdrawing
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
+from sharing.invitations import withdrawing
 from sharing.kinds import situation_of
 from sharing.models import Acceptance, Invitation
 from tests.cast import ADMINISTRATOR, MEMBER, Cast, accept, invite, invite_operators, make_person, share
@@ -63,7 +64,7 @@ STATES: dict[str, Arrange] = {
     "expired, unseen by a worker": lambda cast, invitation: run_out(invitation),
     "expired": lambda cast, invitation: (run_out(invitation), withdrawing.settle_expired_invitations()),
     "withdrawn": lambda cast, invitation: invitations.withdraw(invitation=invitation, by=cast.installer),
-    "declined": lambda cast, invitation: accepting.decline(
+    "declined": lambda cast, invitation: invitations_accepting.decline(
         invitation=invitation,
         by=cast.contractor if invitation.kind == "person" else cast.operator,
         nonce=invitation.nonce,
@@ -189,11 +190,11 @@ def test_a_code_is_of_use_to_an_administrator_who_has_access_and_whose_organisat
 ) -> None:
     share(cast.site, cast.installer, cast.operator)
     code = make_code(cast)
-    assert accepting.parties_to_gain(code, cast.operator, through(cast)) == [cast.operators]
+    assert invitations_accepting.parties_to_gain(code, cast.operator, through(cast)) == [cast.operators]
     assert situation_of(code, Holder(cast.operator, has_code=True)) is S.FINE
     accept(code, cast.operator2, cast.operators)
     assert situation_of(code, Holder(cast.operator, has_code=True)) is S.HAS_ACCESS
-    assert accepting.parties_to_gain(code, cast.operator, through(cast)) == []
+    assert invitations_accepting.parties_to_gain(code, cast.operator, through(cast)) == []
 
 
 def test_the_portal_keeps_what_waits_for_somebody(cast: Cast) -> None:
@@ -346,7 +347,7 @@ def test_it_is_refused_from_its_exact_moment_without_a_worker(
             accept(invitation, by)
         if kind != "code":
             with refused_as(S.EXPIRED):
-                accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
+                invitations_accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
     invitation.refresh_from_db()
     assert invitation.state == ("pending" if not works else invitation.state)
 
@@ -400,9 +401,9 @@ def test_what_would_give_nothing_is_not_offered(cast: Cast, kind: str) -> None:
         Access.objects.filter(pk=held.pk).update(user=None, organisation=party)
     holder = Holder(by, has_code=True)
     assert situation_of(invitation, holder) is S.FINE
-    assert party in accepting.parties_to_gain(invitation, by, through(cast))
+    assert party in invitations_accepting.parties_to_gain(invitation, by, through(cast))
     Access.objects.filter(location=cast.site, reason="installed").update(ends_at=until)
-    assert party not in accepting.parties_to_gain(invitation, by, through(cast))
+    assert party not in invitations_accepting.parties_to_gain(invitation, by, through(cast))
     assert situation_of(invitation, holder) is S.HAS_ACCESS
     with refused_as(S.HAS_ACCESS):
         accept(invitation, by)
@@ -471,7 +472,7 @@ def test_what_was_renewed_meanwhile_is_looked_at_again(cast: Cast) -> None:
     invitation = invite(cast.site, cast.installer, cast.contractor, MANAGE)
     seen = invitation.nonce
     invite(cast.site, cast.installer, cast.contractor, VIEW)
-    for act in (accepting.accept, accepting.decline):
+    for act in (invitations_accepting.accept, invitations_accepting.decline):
         with refused("renewed meanwhile") as caught:
             act(invitation=invitation, by=cast.contractor, nonce=seen)
         assert caught.value.data["situation"] is S.FINE
@@ -490,7 +491,7 @@ def test_another_account_accepts_and_declines_nothing(cast: Cast, who: str) -> N
     with refused_as(S.WRONG_ACCOUNT):
         accept(invitation, by, cast.operators)
     with refused_as(S.WRONG_ACCOUNT):
-        accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
+        invitations_accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
 
 
 def test_only_a_verified_address_counts(cast: Cast) -> None:
@@ -538,7 +539,7 @@ def test_who_is_no_administrator_accepts_for_nobody(cast: Cast, who: str) -> Non
         accept(code, by, cast.operators)
     if who in ("stranger", "contractor"):
         with refused_as(S.WRONG_ACCOUNT):
-            accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
+            invitations_accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
 
 
 def test_an_administrator_of_another_organisation_takes_a_code_for_that_one(cast: Cast) -> None:
@@ -568,13 +569,13 @@ def test_an_organisation_gone_meanwhile_has_nobody_to_accept(cast: Cast) -> None
 def test_declining_shares_nothing_and_tells_the_sharer_once(cast: Cast, kind: str) -> None:
     invitation = make(cast, kind)
     by = cast.contractor if kind == "person" else cast.operator2
-    accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
+    invitations_accepting.decline(invitation=invitation, by=by, nonce=invitation.nonce)
     invitation.refresh_from_db()
     assert (invitation.state, invitation.settled_by) == ("declined", by)
     assert live(cast.site) == {FIRM}
     assert mails("declined") == [("declined", "installer@test.example")]
     assert Activity.objects.latest("pk").verb == Verb.INVITATION_DECLINED
-    for act in (accepting.decline, accepting.accept):
+    for act in (invitations_accepting.decline, invitations_accepting.accept):
         with refused_as(S.DECLINED):
             act(invitation=invitation, by=by, nonce=invitation.nonce)
 
@@ -583,15 +584,15 @@ def test_a_code_is_nobodys_to_decline(cast: Cast) -> None:
     code = make_code(cast)
     for by in (cast.contractor, cast.installer):
         with refused_as(S.WRONG_ACCOUNT):
-            accepting.decline(invitation=code, by=by, nonce=code.nonce)
+            invitations_accepting.decline(invitation=code, by=by, nonce=code.nonce)
 
 
 def test_a_new_one_is_asked_for_once_a_day(cast: Cast) -> None:
     invitation = invite(cast.site, cast.installer, cast.contractor)
     run_out(invitation)
-    accepting.ask_for_new(invitation=invitation, by=cast.contractor)
+    invitations_accepting.ask_for_new(invitation=invitation, by=cast.contractor)
     with refused("You have asked today"):
-        accepting.ask_for_new(invitation=invitation, by=cast.contractor)
-    accepting.ask_for_new(invitation=invitation, by=cast.stranger)
+        invitations_accepting.ask_for_new(invitation=invitation, by=cast.contractor)
+    invitations_accepting.ask_for_new(invitation=invitation, by=cast.stranger)
     assert len(mails("asked-for")) == 2
     assert Activity.objects.filter(verb=Verb.INVITATION_ASKED_FOR).count() == 2

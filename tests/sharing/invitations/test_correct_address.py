@@ -11,9 +11,10 @@ from portal import limits
 from portal.models import Activity, User
 from portal.verbs import Verb
 from sharing import kinds
-from sharing.invitations import accepting, withdrawing
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
+from sharing.invitations import withdrawing
 from sharing.invitations.services import correct_address
 from sharing.models import Invitation
 from tests.cast import Cast, accept, invite, make_owner, make_person, share
@@ -133,7 +134,10 @@ def test_an_answered_one_is_left_alone(cast: Cast) -> None:
     for number, (settle, sentence) in enumerate(
         [
             (accept, "has been answered"),
-            (lambda i, who: accepting.decline(invitation=i, by=who, nonce=i.nonce), "has been answered"),
+            (
+                lambda i, who: invitations_accepting.decline(invitation=i, by=who, nonce=i.nonce),
+                "has been answered",
+            ),
             (lambda i, who: invitations.withdraw(invitation=i, by=cast.installer), "was withdrawn"),
         ]
     ):

@@ -11,8 +11,9 @@ from organisations.models import Membership
 from portal import codes
 from portal.models import OutgoingEmail, User
 from sharing.access import removing
-from sharing.invitations import accepting, withdrawing
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import services as invitations
+from sharing.invitations import withdrawing
 from sharing.models import Invitation
 from tests.cast import (
     MEMBER,
@@ -37,7 +38,7 @@ def test_an_invitation_that_is_no_longer_open_is_not_sent(cast: Cast, mailoutbox
     elif what == "accepted":
         accept(made, cast.contractor)
     elif what == "declined":
-        accepting.decline(invitation=made, by=cast.contractor, nonce=made.nonce)
+        invitations_accepting.decline(invitation=made, by=cast.contractor, nonce=made.nonce)
     else:
         Invitation.objects.update(invited_at=in_days(-8), expires_at=in_days(0))
         if what == "expired":
@@ -91,11 +92,11 @@ def test_text_and_html_say_the_same(cast: Cast, mailoutbox: Mailbox) -> None:
     """Drawn from the same words, so they cannot differ (0002): every kind of message there is."""
     made = invite(cast.site, cast.installer, cast.contractor, message="Hi there, 50 % <b>off</b>")
     send_all()
-    accepting.ask_for_new(invitation=made, by=cast.stranger)
+    invitations_accepting.ask_for_new(invitation=made, by=cast.stranger)
     access = accept(made, cast.contractor)
     removing.remove_access(access=access, by=cast.installer)
     declined = invite_operators(cast)
-    accepting.decline(invitation=declined, by=cast.operator, nonce=declined.nonce)
+    invitations_accepting.decline(invitation=declined, by=cast.operator, nonce=declined.nonce)
     invitations.renew(invitation=made, by=cast.installer)
     Invitation.objects.filter(pk=made.pk).update(invited_at=in_days(-8), expires_at=in_days(0))
     withdrawing.settle_expired_invitations()

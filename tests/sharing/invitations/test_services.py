@@ -18,9 +18,10 @@ from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
 from sharing import kinds
 from sharing.access import changing, removing
-from sharing.invitations import accepting, withdrawing
+from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
+from sharing.invitations import withdrawing
 from sharing.invitations.forms import InviteForm
 from sharing.invitations.services import correct_address
 from sharing.kinds import situation_of
@@ -397,7 +398,9 @@ def _expired_and_settled(made: Invitation, cast: Cast) -> None:
 
 AFTER = {
     "pending": lambda made, cast: None,
-    "declined": lambda made, cast: accepting.decline(invitation=made, by=cast.operator, nonce=made.nonce),
+    "declined": lambda made, cast: invitations_accepting.decline(
+        invitation=made, by=cast.operator, nonce=made.nonce
+    ),
     "withdrawn": lambda made, cast: invitations.withdraw(invitation=made, by=cast.installer),
     "run out": lambda made, cast: run_out(made),
     "expired": _expired_and_settled,
@@ -555,7 +558,7 @@ def test_what_was_accepted_is_not_withdrawn(cast: Cast) -> None:
 
 def test_what_was_declined_cannot_be_withdrawn_and_needs_not(cast: Cast) -> None:
     made = invite(cast.site, cast.installer, cast.contractor)
-    accepting.decline(invitation=made, by=cast.contractor, nonce=made.nonce)
+    invitations_accepting.decline(invitation=made, by=cast.contractor, nonce=made.nonce)
     assert not invitations.withdraw(invitation=made, by=cast.installer)
     made.refresh_from_db()
     assert made.state == "declined"

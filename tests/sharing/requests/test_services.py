@@ -12,7 +12,7 @@ from organisations.models import MemberInvitation
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User
 from sharing.access import removing
-from sharing.deletion import account
+from sharing.deletion import account as deletion_account
 from sharing.inbox import listing
 from sharing.invitations import services as invitations
 from sharing.models import AccessRequest, Invitation
@@ -279,7 +279,7 @@ def test_with_the_account_go_its_requests(cast: Cast) -> None:
     person = make_person("leaver@test.example")
     ask_access(cast, by=person)
     ask_approval(cast, by=person)
-    account.end_all_of(person)
+    deletion_account.end_all_of(person)
     assert not AccessRequest.objects.exists()
 
 
