@@ -4,6 +4,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from django.apps import apps
 
 from portal.apps import email_modules
 from portal.mail import outbox
@@ -31,3 +35,14 @@ def test_they_are_found_by_whatever_path_the_portal_is_reached(tmp_path: Path) -
         check=True,
     )
     assert int(said.stdout) == len(outbox._builders)
+
+
+def test_a_story_that_cannot_be_imported_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_story").mkdir()
+    (tmp_path / "broken_story" / "__init__.py").write_text("import nowhere")
+    portal = apps.get_app_config("portal")
+    monkeypatch.setattr(portal, "module", SimpleNamespace(__path__=[str(tmp_path)]))
+    with pytest.raises(ImportError, match=r"portal\.broken_story cannot be imported"):
+        list(email_modules())
