@@ -1,4 +1,4 @@
-"""Invitations to locations, the questions asked about them, and what became of them (product rule 4).
+"""Invitations to locations, the questions asked about them, and what became of them.
 
 An `Offer` is the one envelope for the invitations of a job about many locations: one e-mail, one code, one
 answer for all. Each location's own `Invitation` stays what it is, and can be answered, withdrawn or renewed

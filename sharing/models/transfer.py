@@ -1,4 +1,4 @@
-"""Handing a location over: what is offered to whoever is to become its Owner (product rule 2)."""
+"""Handing a location over: what is offered to whoever is to become its Owner."""
 
 from typing import ClassVar, Self
 

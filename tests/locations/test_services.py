@@ -1,4 +1,4 @@
-"""The verbs of locations: what each does, and every refusal (product rule 2)."""
+"""The verbs of locations: what each does, and every refusal."""
 
 from locations import services as locations
 from locations.levels import Level

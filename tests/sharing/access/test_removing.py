@@ -1,4 +1,4 @@
-"""Taking access away, and leaving: what goes with it, and what stays (product rule 3)."""
+"""Taking access away, and leaving: what goes with it, and what stays."""
 
 from locations import services as locations
 from locations.levels import Level

@@ -1,4 +1,4 @@
-"""The code to pass on: one lives at a time, who is shown it, and when there is another (product rule 4)."""
+"""The code to pass on: one lives at a time, who is shown it, and when there is another."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The sharer's verbs: what each does, and every refusal (product rule 4)."""
+"""The sharer's verbs: what each does, and every refusal."""
 
 from datetime import timedelta
 
