@@ -31,6 +31,7 @@ from sharing.invitations import services as invitations
 from sharing.models import BulkJob, Invitation, Offer, Transfer
 from sharing.transfers import services as transfers
 from tests.cast import MEMBER, Cast, accept, invite, make_owner, make_person, share
+from tests.tools import run_out
 
 PASSWORD = "rav-og-strandsand-7"
 SESSION = settings.SESSION_COOKIE_NAME
@@ -212,19 +213,8 @@ def make_offer(location: Location, by: User, email: str = "offered@test.example"
 
 def make_expired(location: Location, by: User, email: str = "late@test.example") -> Invitation:
     """An invitation whose time is over, not yet tidied."""
-    from datetime import timedelta
-
     invitation = invitations.share_with_person(location=location, by=by, email=email, level=Level.VIEW)
-    return run_out(invitation, timedelta(days=8))
-
-
-def run_out(invitation: Invitation, by: Any) -> Invitation:
-    """As if it had been sent that much earlier."""
-    Invitation.objects.filter(pk=invitation.pk).update(
-        invited_at=invitation.invited_at - by, expires_at=invitation.expires_at - by
-    )
-    invitation.refresh_from_db()
-    return invitation
+    return run_out(invitation)
 
 
 # --- Looks into the database --------------------------------------------------------------------

@@ -158,11 +158,12 @@ def verbs(location: Location) -> list[str]:
     )
 
 
-def run_out(invitation: Invitation, seconds: int = 1) -> None:
-    """Its seven days ended so many seconds ago, and no worker has seen it."""
+def run_out(invitation: Invitation, seconds: int = 1) -> Invitation:
+    """Its seven days ended so many seconds ago, and no worker has seen it. The same, as it is now."""
     end = timezone.now().replace(microsecond=0) - timedelta(seconds=seconds)
     Invitation.objects.filter(pk=invitation.pk).update(expires_at=end, invited_at=end - timedelta(days=7))
     invitation.refresh_from_db()
+    return invitation
 
 
 Mailbox = list[EmailMultiAlternatives]

@@ -2,7 +2,6 @@
 between page and lock, what things are called.
 """
 
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -32,8 +31,8 @@ from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
 from sharing.receivers import record_delivery
 from tests.cast import MEMBER, Cast, accept, invite, make_location, make_person, share
-from tests.pages import PASSWORD, run_out, signed_in, text_of
-from tests.tools import refused
+from tests.pages import PASSWORD, signed_in, text_of
+from tests.tools import refused, run_out
 
 
 def letter(cast: Cast, kind: str, **fields: Any) -> OutgoingEmail:
@@ -185,7 +184,7 @@ def test_an_account_to_which_something_came_meanwhile_is_not_deleted(
 
 
 def test_asking_twice_for_a_new_one_says_that_one_has_asked(cast: Cast) -> None:
-    invitation = run_out(invite(cast.site, cast.installer, cast.contractor), timedelta(days=8))
+    invitation = run_out(invite(cast.site, cast.installer, cast.contractor))
     client, url = signed_in(cast.contractor), reverse("sharing:ask", args=[invitation.uuid])
     assert "has been asked" in text_of(client.post(url, follow=True))
     assert "You have asked today." in text_of(client.post(url, follow=True))

@@ -21,10 +21,10 @@ from tests.pages import (
     letter,
     link_in,
     make_account,
-    run_out,
     signed_in,
     wrong_codes,
 )
+from tests.tools import run_out
 from tests.web.test_access_table import ADMIN_MODELS, ADMIN_OTHER, ROWS, objects_of_admin
 
 pytestmark = pytest.mark.pages
@@ -142,15 +142,13 @@ def test_opening_the_link_that_resets_a_password_resets_nothing(db: None) -> Non
 @pytest.mark.parametrize("state", ["expired", "withdrawn", "declined"])
 def test_looking_at_what_has_ended_changes_nothing(scene: Scene, state: str) -> None:
     """The addressed person sees what became of it, as often as they like."""
-    from datetime import timedelta
-
     from sharing.invitations import accepting as invitations_accepting
     from sharing.invitations import services as invitations
 
     invitation, invitee = scene.own.invitation, scene.people["invitee"]
     assert invitee is not None
     if state == "expired":
-        run_out(invitation, timedelta(days=8))
+        run_out(invitation)
     elif state == "withdrawn":
         invitations.withdraw(invitation=invitation, by=scene.cast.installer)
     else:

@@ -36,7 +36,6 @@ from tests.pages import (
     main_of,
     make_account,
     make_code,
-    run_out,
     said,
     signed_in,
     text_of,
@@ -44,7 +43,7 @@ from tests.pages import (
     without_nonces,
     wrong_codes,
 )
-from tests.tools import in_days
+from tests.tools import in_days, run_out
 
 pytestmark = pytest.mark.pages
 
@@ -297,7 +296,7 @@ def test_the_end_is_the_one_it_would_have_now(cast: Cast) -> None:
 
 def test_expired(cast: Cast) -> None:
     """Told to the one it was sent to, who asks for a new one with one click."""
-    invitation = run_out(invite(cast.site, cast.installer, cast.contractor), timedelta(days=8))
+    invitation = run_out(invite(cast.site, cast.installer, cast.contractor))
     client = signed_in(cast.contractor)
     page = open_code(client, grouped(invitation))
     assert "This invitation has expired" in text_of(page)
@@ -456,7 +455,7 @@ def ended(cast: Cast) -> dict[str, str]:
                 invitation = make_code(site, cast.installer, works_once=True)
             Throttle.objects.all().delete()
             if state in ("expired", "swept"):
-                run_out(invitation, timedelta(days=8))
+                run_out(invitation)
                 if state == "swept":
                     withdrawing.settle_expired_invitations()
             elif state == "withdrawn":
@@ -789,7 +788,7 @@ def test_sign_in_on_the_way_keeps_the_invitation(cast: Cast, first: str) -> None
 def test_an_ended_invitation_is_explained_after_signing_in(cast: Cast) -> None:
     """Signed out it is unknown; the addressed person who signs in is told what became of it."""
     user = make_account("known@test.example")
-    invitation = run_out(invite(cast.site, cast.installer, user), timedelta(days=8))
+    invitation = run_out(invite(cast.site, cast.installer, user))
     client = browser()
     assert open_code(client, grouped(invitation)).status_code == 404
     page = client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD}, follow=True)

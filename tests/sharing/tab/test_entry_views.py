@@ -21,8 +21,8 @@ from sharing.invitations import services as invitations
 from sharing.permissions import Viewer
 from sharing.tab.entries import tab_of
 from tests.cast import MEMBER, Cast, accept, invite, make_person, share
-from tests.pages import changes, grouped, main_of, make_code, run_out, said, signed_in, text_of
-from tests.tools import in_days
+from tests.pages import changes, grouped, main_of, make_code, said, signed_in, text_of
+from tests.tools import in_days, run_out
 
 pytestmark = pytest.mark.pages
 
@@ -300,7 +300,7 @@ def test_who_was_sent_an_invitation_is_told_that_it_was_withdrawn(cast: Cast) ->
     """Once; nobody whom no e-mail has reached, nor once the invitation had expired anyway."""
     made = invite(cast.site, cast.installer, cast.contractor)
     unsent = invite(cast.site, cast.installer, cast.customer)
-    late = run_out(invite(cast.site, cast.installer, cast.operator), timedelta(days=8))
+    late = run_out(invite(cast.site, cast.installer, cast.operator))
     OutgoingEmail.objects.filter(about__in=[made.uuid, late.uuid]).update(status="sent")
     for each in (made, made, unsent, late):
         invitations.withdraw(invitation=each, by=cast.installer)

@@ -20,7 +20,8 @@ from sharing.access import changing, removing
 from sharing.invitations import services as invitations
 from sharing.models import Invitation
 from tests.cast import Cast, accept, invite, make_owner, make_person, share
-from tests.pages import Scene, changes, grouped, main_of, make_code, run_out, said, signed_in, text_of
+from tests.pages import Scene, changes, grouped, main_of, make_code, said, signed_in, text_of
+from tests.tools import run_out
 
 pytestmark = pytest.mark.pages
 
@@ -300,7 +301,7 @@ def test_resend_makes_a_new_code_and_says_the_old_one_is_dead(cast: Cast) -> Non
 
 
 def test_an_expired_one_is_sent_anew(cast: Cast) -> None:
-    invitation = run_out(invite(cast.site, cast.installer, cast.contractor), timedelta(days=8))
+    invitation = run_out(invite(cast.site, cast.installer, cast.contractor))
     do(signed_in(cast.installer), "resend", cast.site, invitation)
     invitation.refresh_from_db()
     assert invitation.is_live()
