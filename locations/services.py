@@ -19,6 +19,7 @@ from locations.permissions import Party, level_of
 from locations.projection import carry_copies, copies, project_all
 from locations.querysets import LocationQuerySet
 from locations.record import of_access
+from locations.signals import access_grew
 from organisations.models import Organisation
 from organisations.services import lock_organisation
 from portal.accounts.deletion import lock_person
@@ -94,10 +95,12 @@ def give_access(
     by: User | None,
     through: Access | None = None,
     ends_at: datetime | None = None,
+    recorded_by: User | None = None,
 ) -> Access:
     """Give `party` one more way to the location; a lesser one for the same reason is replaced by it.
 
-    Raises Refusal for a person whose account was deleted.
+    `recorded_by` is who does it, where that is not the giver `by`: whoever undoes an ending. Raises Refusal
+    for a person whose account was deleted.
     """
     location = lock_location(location)
     (access,) = give_all(
@@ -108,6 +111,7 @@ def give_access(
         by=by,
         through_id=through.pk if through else None,
         ends_at=ends_at,
+        recorded_by=recorded_by,
     )
     return access
 
@@ -122,6 +126,7 @@ def give_all(
     through_id: int | None = None,
     through_ids: Mapping[int, int] | None = None,
     ends_at: datetime | None = None,
+    recorded_by: User | None = None,
 ) -> list[Access]:
     """Give `party` the same way to all of these, under the caller's locks on them.
 
@@ -148,7 +153,9 @@ def give_all(
     Access.objects.bulk_create(given)
     # Nothing is taken: what was replaced gave no more and lasted no longer.
     project_all(locations, party, only_more=True)
-    record_all(of_access(Verb.ACCESS_GIVEN, access, by) for access in given)
+    record_all(of_access(Verb.ACCESS_GIVEN, access, recorded_by or by) for access in given)
+    if given:
+        access_grew.send(sender=Access, locations=[access.location for access in given])
     return [*given, *held.values()]
 
 
@@ -179,6 +186,7 @@ def change_all(
     Access.objects.bulk_update(accesses, ["level", "ends_at", "ended_at", "ended_by"])
     project_all(locations, party)
     record_all(of_access(Verb.ACCESS_CHANGED, access, by, changes=changes[access.pk]) for access in accesses)
+    access_grew.send(sender=Access, locations=locations)
 
 
 @transaction.atomic

@@ -19,7 +19,7 @@ from organisations.settling import withdraw_pending
 from portal import codes
 from portal.errors import Refusal
 from portal.invitations.emails import delivery
-from portal.invitations.models import CODE_HAS_ENDED, WITHDRAWN_MEANWHILE, settle_due, throttle
+from portal.invitations.models import CODE_HAS_ENDED, refuse_withdrawn, settle_due, throttle
 from portal.lib.addresses import clean_address
 from portal.models import User
 from portal.verbs import Verb
@@ -73,11 +73,9 @@ def renew(*, invitation: MemberInvitation, by: User) -> MemberInvitation:
     _throttle(invitation.organisation, by, invitation.email)
     with transaction.atomic():
         organisation = _lock_for(invitation, by)
-        if invitation.state == MemberInvitation.State.WITHDRAWN:
-            # A page from before the withdrawal must not undo it; inviting anew is a decision of its own.
-            raise Refusal(WITHDRAWN_MEANWHILE)
         if invitation.state == MemberInvitation.State.ACCEPTED or _is_member(organisation, invitation.email):
             raise Refusal(_("{person} is a member already.").format(person=invitation.email))
+        refuse_withdrawn(invitation)
         return _send(invitation, by, Membership.Role(invitation.role))
 
 

@@ -20,7 +20,7 @@ from organisations.settling import (
     withdraw_of_former_administrator,
     withdraw_of_former_member,
 )
-from organisations.signals import membership_ended
+from organisations.signals import membership_began, membership_beginning, membership_ended
 from portal import codes, limits
 from portal.accounts.deletion import lock_person
 from portal.activity.record import record
@@ -95,6 +95,7 @@ def add_member(*, organisation: Organisation, user: User, role: Membership.Role,
     was deleted.
     """
     organisation = lock_organisation(organisation)
+    membership_beginning.send(sender=Membership, organisation=organisation, user=user)
     user = lock_person(user)
     membership, created = Membership.objects.get_or_create(
         organisation=organisation, user=user, defaults={"role": role, "added_by": by}
@@ -104,6 +105,7 @@ def add_member(*, organisation: Organisation, user: User, role: Membership.Role,
         settle_request_of_member(organisation, user, by)
         settle_invitations_of_member(organisation, user)
         _record_member(Verb.MEMBER_JOINED, membership, by, role=role)
+        membership_began.send(sender=Membership, organisation=organisation, user=user)
     return membership
 
 

@@ -4,6 +4,10 @@ from django.dispatch import Signal
 
 # Sent with `organisation` before anything else when one is deleted: lock at once all that it concerns.
 organisation_locking = Signal()
+# Sent with `organisation` and `user` before somebody becomes a member: the moment to lock what it concerns.
+membership_beginning = Signal()
+# Sent with the same once they are one.
+membership_began = Signal()
 # Sent with `organisation`, `user` and `by` once the membership and its rights are gone.
 membership_ended = Signal()
 

@@ -311,6 +311,7 @@ CELERY_BEAT_SCHEDULE = {
         ("sharing.tasks.remind_of_ends", 600),
         ("sharing.tasks.ask_for_reviews", 600),
         ("sharing.tasks.look_up_requests", 60),
+        ("sharing.tasks.answer_what_is_over", 60),
         ("sharing.tasks.forget_old_requests", 3600),
     ]
 }

@@ -31,6 +31,7 @@ class Verb(TextChoices):
     INVITATION_EXPIRED = "invitation_expired", _("an invitation expired")
     INVITATION_DELIVERED = "invitation_delivered", _("delivered an invitation")
     INVITATION_UNDELIVERED = "invitation_undelivered", _("could not deliver an invitation")
+    INVITATION_LOWERED = "invitation_lowered", _("lowered what an invitation gives")
     INVITATION_CORRECTED = "invitation_corrected", _("corrected the address of an invitation")
     INVITATION_ASKED_FOR = "invitation_asked_for", _("asked for a new invitation")
     APPROVAL_ASKED = "approval_asked", _("asked to use an invitation with another account")
@@ -39,6 +40,8 @@ class Verb(TextChoices):
     REQUEST_MADE = "request_made", _("asked for access to the location")
     REQUEST_APPROVED = "request_approved", _("approved a request for access")
     REQUEST_REFUSED = "request_refused", _("refused a request for access")
+    REQUEST_SETTLED = "request_settled", _("no longer asks for access")
+    UNDONE = "undone", _("undid a change of access")
     ORGANISATION_CREATED = "organisation_created", _("created the organisation")
     ORGANISATION_CHANGED = "organisation_changed", _("changed the organisation")
     ORGANISATION_CLOSED = "organisation_closed", _("deleted the organisation")
@@ -140,6 +143,8 @@ VERBS_OF = {
         Verb.REQUEST_MADE,
         Verb.REQUEST_APPROVED,
         Verb.REQUEST_REFUSED,
+        Verb.REQUEST_SETTLED,
+        Verb.UNDONE,
     ),
     Kind.INVITATIONS: (
         Verb.INVITED,
@@ -153,6 +158,7 @@ VERBS_OF = {
         Verb.INVITATION_EXPIRED,
         Verb.INVITATION_DELIVERED,
         Verb.INVITATION_UNDELIVERED,
+        Verb.INVITATION_LOWERED,
         Verb.INVITATION_CORRECTED,
         Verb.INVITATION_ASKED_FOR,
         Verb.TRANSFER_STARTED,

@@ -3,32 +3,84 @@
 from collections.abc import Callable
 from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.account.signals import email_confirmed
 from django.db.models import Q
 from django.dispatch import receiver
 
 from locations.models import Access, Location
 from locations.services import lock_each
-from locations.signals import accesses_ended
+from locations.signals import access_grew, accesses_ended
 from organisations.models import MemberInvitation, Organisation
 from organisations.record import of_invitation as of_member_invitation
-from organisations.signals import membership_ended, organisation_closing, organisation_locking
+from organisations.signals import (
+    membership_began,
+    membership_beginning,
+    membership_ended,
+    organisation_closing,
+    organisation_locking,
+)
 from portal.accounts.deletion import Obstacle
 from portal.activity.record import record_all
 from portal.models import Activity, OutgoingEmail, User
-from portal.signals import account_closing, account_obstacles, delivery_changed
+from portal.signals import account_closing, account_obstacles, delivery_changed, invitations_over
 from portal.verbs import Verb
-from sharing.access import removing
+from sharing.access import membership, removing, settling
 from sharing.deletion import account as deletion_account
 from sharing.invitations import withdrawing
-from sharing.models import Invitation, Transfer
+from sharing.models import AccessRequest, Invitation, Transfer
 from sharing.record import of_invitation, of_transfer
+from sharing.requests import emails as requests_emails
+from sharing.requests import services as requests
+from sharing.signals import requests_refused
 
 
 @receiver(membership_ended)
 def withdraw_invitations(organisation: Organisation, user: User, by: User, **kwargs: Any) -> None:
-    """Open invitations and codes of somebody who may no longer share the location are withdrawn."""
+    """Open invitations and codes of somebody who may no longer share the location are withdrawn; and what is
+    open to somebody who was put out."""
+    membership.lock_what_ends(organisation, user, by)
     withdrawing.withdraw_of_former_member(organisation=organisation, user=user, by=by)
     withdrawing.withdraw_transfers_of_former_member(user=user, by=by)
+    membership.take_back_from(organisation, user, by)
+
+
+@receiver(membership_beginning)
+def lock_what_waits(organisation: Organisation, user: User, **kwargs: Any) -> None:
+    """Before the lock on the person, which comes last."""
+    membership.lock_what_waits(organisation, user)
+
+
+@receiver(membership_began)
+def settle_what_waits_for_member(organisation: Organisation, user: User, **kwargs: Any) -> None:
+    """What somebody sees as a member by now waits for them no longer."""
+    settling.settle_what_waits(membership.where_something_waits(organisation, user))
+    settling.settle_requests_of_member(organisation, user)
+
+
+@receiver(access_grew)
+def settle_what_waits(locations: list[Location], **kwargs: Any) -> None:
+    """What was got another way settles what waits."""
+    settling.settle_what_waits(locations)
+
+
+@receiver(email_confirmed)
+def settle_what_waits_at(email_address: EmailAddress, **kwargs: Any) -> None:
+    """What was sent to an address, and its person has by now."""
+    settling.settle_what_waits_at(email_address.email)
+
+
+@receiver(invitations_over)
+def answer_who_asked_to_use(sender: type, ids: list[int], **kwargs: Any) -> None:
+    """Everybody who asked to use an invitation gets an answer once it can be used no longer."""
+    requests.refuse_what_is_over(sender, ids)
+
+
+@receiver(requests_refused)
+def tell_who_asked(requests: list[AccessRequest], **kwargs: Any) -> None:
+    """Whoever asked is told."""
+    for request in requests:
+        requests_emails.queue_answer(request)
 
 
 @receiver(account_obstacles)

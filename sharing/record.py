@@ -3,7 +3,7 @@
 from portal.activity.record import unwritten
 from portal.models import Activity, User
 from portal.verbs import Verb
-from sharing.models import Invitation, Transfer
+from sharing.models import AccessRequest, Invitation, Transfer
 
 
 def record_invitation(verb: Verb, invitation: Invitation, by: User | None, **details: str) -> None:
@@ -41,4 +41,23 @@ def of_transfer(verb: Verb, transfer: Transfer, by: User | None, **details: str)
         party_address=transfer.email,
         transfer=str(transfer.uuid),
         **details,
+    )
+
+
+def record_request(verb: Verb, request: AccessRequest, by: User | None) -> None:
+    """One entry about a request to be let in, written at once."""
+    of_request(verb, request, by).save()
+
+
+def of_request(verb: Verb, request: AccessRequest, by: User | None) -> Activity:
+    """One entry about a request to be let in, unwritten: who asked, for what; where an invitation is to be
+    used, which."""
+    offer, person = request.offer, request.user
+    return unwritten(
+        verb,
+        by=by,
+        party=str(person) if person != by else "",
+        party_address=person.email if person != by else "",
+        **({"invitation": str(offer.uuid)} if offer else {}),
+        **({"organisation": request.thing} if request.member_invitation else {"location": request.thing}),
     )

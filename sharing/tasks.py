@@ -42,6 +42,13 @@ def look_up_requests() -> None:
         requests.look_up_due()
 
 
+@shared_task(name="sharing.tasks.answer_what_is_over")
+def answer_what_is_over() -> None:
+    """Answer who asked to use an invitation that was renewed meanwhile."""
+    with acting_from(Origin(via="worker")):
+        requests.answer_what_is_over()
+
+
 @shared_task(name="sharing.tasks.forget_old_requests")
 def forget_old_requests() -> None:
     """Delete requests to be let in that nobody answered in time."""

@@ -93,6 +93,10 @@ class Answering(ABC):
         """What an accepted one is to somebody entitled to know."""
         return Situation.USED
 
+    def has_it(self, invitation: Any, user: User) -> bool:
+        """Whether they have now what it was about, by whatever way."""
+        return False
+
     # --- What is the same for all ---------------------------------------------------------
 
     def situation_of(self, invitation: Any, holder: Holder) -> Situation:
@@ -115,6 +119,10 @@ class Answering(ABC):
         if not addressed:
             return self.of_somebody_else(invitation)
         return self.as_things_stand(invitation, holder.user)
+
+    def was_got_another_way(self, invitation: Any) -> bool:
+        """Whether it was withdrawn by nobody: once whom it is for had as much by another way."""
+        return bool(invitation.state == InvitationState.WITHDRAWN and invitation.settled_by_id is None)
 
     @transaction.atomic
     def decline(self, *, invitation: Any, by: User, nonce: str) -> None:
@@ -153,6 +161,8 @@ class Answering(ABC):
         """What became of an invitation that can no longer be accepted."""
         if invitation.is_expired:
             return Situation.EXPIRED
+        if self.was_got_another_way(invitation) and self.has_it(invitation, user):
+            return Situation.HAS_ACCESS
         if invitation.state == InvitationState.ACCEPTED:
             return self.once_accepted(invitation, user)
         settled = {

@@ -23,6 +23,7 @@ from portal import codes, limits
 from portal.accounts.addresses import verified_addresses
 from portal.errors import Refusal
 from portal.models import User
+from portal.signals import invitations_over
 
 # One purpose for all kinds: whoever has a code need not know what it is for. Two of different kinds with one
 # code are as unlikely as guessing it; then it opens neither (`sharing.kinds.with_digest`).
@@ -202,17 +203,24 @@ class AbstractInvitation(models.Model):
     def answer(self, state: InvitationState, *, by: User, nonce: str, **more: Any) -> bool:
         """Accepted or declined; whether it was this call that did."""
         settled = {"state": state, "settled_by": by, "settled_at": timezone.now()}
-        return self.right_now(nonce).update(**settled, **more) == 1
+        return self._is_over(self.right_now(nonce).update(**settled, **more))
 
     def withdraw(self, by: User | None) -> bool:
         """Withdrawn, if nobody has answered; whether it was this call that did."""
         rows = self._rows().unsettled()
-        return bool(rows.update(state=InvitationState.WITHDRAWN, settled_by=by, settled_at=timezone.now()))
+        settled = {"state": InvitationState.WITHDRAWN, "settled_by": by, "settled_at": timezone.now()}
+        return self._is_over(rows.update(**settled))
 
     def expire(self) -> bool:
         """Marked as expired, once its time is over; whether it was this call that did."""
         rows = self._rows().due_to_expire().filter(nonce=self.nonce)
-        return bool(rows.update(state=InvitationState.EXPIRED, settled_at=self.expires_at))
+        return self._is_over(rows.update(state=InvitationState.EXPIRED, settled_at=self.expires_at))
+
+    def _is_over(self, rows: int) -> bool:
+        """Whether the UPDATE touched it; then others are told that nobody can accept it any more."""
+        if rows:
+            invitations_over.send(sender=type(self), ids=[self.pk])
+        return bool(rows)
 
     def _rows(self) -> Any:
         return type(self).objects.filter(pk=self.pk)
@@ -257,6 +265,19 @@ def throttle_recipient(by: User, *, about: str, recipient: str) -> None:
                 "or go on tomorrow."
             )
         )
+
+
+def refuse_withdrawn(invitation: AbstractInvitation) -> None:
+    """Raises Refusal, with why nothing is sent again, for one that was withdrawn.
+
+    A page from before must not undo that; inviting anew is a decision of its own.
+    """
+    if invitation.state != InvitationState.WITHDRAWN:
+        return
+    if invitation.settled_by_id is None:
+        said = _("{person} already has access by another way. Nothing was sent.")
+        raise Refusal(said.format(person=invitation.recipient))
+    raise Refusal(WITHDRAWN_MEANWHILE)
 
 
 WITHDRAWN_MEANWHILE = _("This invitation was withdrawn meanwhile. Nothing was sent.")

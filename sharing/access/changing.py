@@ -16,6 +16,7 @@ from locations.models import Access
 from portal.errors import Refusal
 from portal.lib.humanize import last_day
 from portal.models import User
+from sharing.access.putting_out import Loss, TakenBack, take_back, taken_back_with
 from sharing.access.removing import given_on_from, withdraw_of_those_who_lost
 from sharing.invitations.services import LOCATION_ARCHIVED, MAY_NOT_SHARE, lock_to_share
 from sharing.invitations.withdrawing import withdraw_all
@@ -30,19 +31,24 @@ ENDS_SOON = timedelta(days=14)
 Terms = tuple[Level, datetime | None]
 
 
-def change_level(*, access: Access, by: User, level: Level) -> Access:
-    """Give a share another level; its end stays. Raises Refusal when it is not theirs to change."""
-    return _change(access, by, Viewer.may_change, lambda now: (level, now.ends_at))
+def change_level(*, access: Access, by: User, level: Level, let_stand: bool = False) -> Access:
+    """Give a share another level; its end stays. What was offered to its party beyond that is lowered, unless
+    it is to `let_stand`. Raises Refusal when it is not theirs to change.
+    """
+    return _change(access, by, Viewer.may_change, lambda now: (level, now.ends_at), let_stand)
 
 
-def change_terms(*, access: Access, by: User, level: Level, ends_at: datetime | None) -> Access:
+def change_terms(
+    *, access: Access, by: User, level: Level, ends_at: datetime | None, let_stand: bool = False
+) -> Access:
     """Give a share another level and another end (None: no end).
 
-    What its party gave on ends with it at the latest. Of their own access, people can give up part. Raises
+    What its party gave on ends with it at the latest; what was offered to it beyond a lowered level is
+    lowered, unless it is to `let_stand`. Of their own access, people can give up part. Raises
     Refusal when it is not theirs to change, and beside `access_ends` when the end has passed or is beyond
     their own.
     """
-    return _change(access, by, Viewer.may_reach_terms_of, lambda now: (level, ends_at))
+    return _change(access, by, Viewer.may_reach_terms_of, lambda now: (level, ends_at), let_stand)
 
 
 def extend(*, access: Access, by: User, known_end: datetime) -> Access:
@@ -65,7 +71,11 @@ def extend(*, access: Access, by: User, known_end: datetime) -> Access:
 
 @transaction.atomic
 def _change(
-    access: Access, by: User, rule: Callable[[Viewer, Access], bool], terms: Callable[[Access], Terms]
+    access: Access,
+    by: User,
+    rule: Callable[[Viewer, Access], bool],
+    terms: Callable[[Access], Terms],
+    let_stand: bool = False,
 ) -> Access:
     location = locations.lock_location(access.location)
     viewer = Viewer.of(by, location)
@@ -79,7 +89,7 @@ def _change(
     reason = forbidden(viewer, access, level, ends_at, access_to_share_by(by, location) if more else None)
     if reason:
         raise reason
-    apply([Change(viewer, access, level, ends_at)], by)
+    apply([Change(viewer, access, level, ends_at)], by, let_stand=let_stand)
     return access
 
 
@@ -95,7 +105,15 @@ class Change:
     def __post_init__(self) -> None:
         """What hangs on it, before anything changes."""
         self.lowers = self.access.level > self.level
+        self.had = self.access.level
         self.given_on = given_on_from(self.access, self.viewer)
+
+    @property
+    def losses(self) -> list[Loss]:
+        """What somebody else loses by it; nothing, where it is the viewer's own or a level is not lowered."""
+        if not self.lowers or self.viewer.holds(self.access):
+            return []
+        return [Loss(self.access.party, self.viewer.location, self.had)]
 
     def shortened(self) -> list[tuple[Access, Level]]:
         """What was given on from it and would outlast it."""
@@ -104,8 +122,10 @@ class Change:
         return [(one, Level(one.level)) for one in self.given_on if not _ends_by(one, self.ends_at)]
 
 
-def apply(changes: Collection[Change], by: User) -> None:
+def apply(changes: Collection[Change], by: User, *, let_stand: bool = False) -> None:
     """Give these other terms, which are allowed, under the caller's locks on their locations.
+
+    What is offered beyond a lowered level is lowered with it, unless that is to `let_stand`.
 
     In as many statements for many locations as for one, but for each further party or reason.
     """
@@ -124,6 +144,13 @@ def apply(changes: Collection[Change], by: User) -> None:
     codes = Invitation.objects.open().filter(location__in=lowered, kind=Invitation.Kind.CODE)
     if lowered:
         withdraw_all([code for code in codes.with_all() if code.level > lowered[code.location_id]], by)
+    if not let_stand:
+        take_back([loss for one in changes for loss in one.losses], by)
+
+
+def offers_to_take_back(change: Change) -> TakenBack:
+    """What is offered to its party beyond these terms, and would go or be lowered with them."""
+    return taken_back_with(change.losses, lowering={change.access.pk: change.level})
 
 
 def _change_all(wanted: Iterable[tuple[Access, Level, datetime | None]], by: User) -> None:

@@ -1,7 +1,7 @@
 """What those are told whose access somebody else has ended: one e-mail for each, however much they lost."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -11,7 +11,8 @@ from locations.permissions import level_of
 from portal.mail import outbox
 from portal.mail.outbox import Message, builds
 from portal.models import OutgoingEmail, User
-from sharing.invitations.emails import holders, listed
+from sharing.invitations.emails import NAMED, holders, listed
+from sharing.models import Invitation, Transfer
 
 
 def queue_accesses_removed(accesses: Iterable[Access], by: User) -> None:
@@ -105,3 +106,66 @@ def _what_stays(person: User) -> str:
         "What was done there stays in its record of activity. "
         "If this is a mistake, ask {person} for a new invitation."
     ).format(person=person)
+
+
+def queue_offers_taken_back(
+    withdrawn: Collection[Invitation | Transfer], lowered: Collection[Invitation], by: User
+) -> None:
+    """Tell those who had sent what went with somebody's access, once for all of it; not `by`, who read it."""
+    sent: dict[User, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    first: dict[User, Invitation | Transfer] = {}
+    for one in [*withdrawn, *lowered]:
+        if one.invited_by != by and one.invited_by.is_active:
+            kind = "transfers" if isinstance(one, Transfer) else "invitations"
+            sent[one.invited_by][kind].append(one.pk)
+            first.setdefault(one.invited_by, one)
+    outbox.queue_all(
+        "offers-taken-back",
+        [
+            {
+                "key": f"offers-taken-back/{first[reader].nonce}/{reader.pk}",
+                "address": reader.email,
+                "language": reader.language,
+                "recipient": reader,
+                "about": first[reader].uuid,
+                "by": by.pk,
+                **theirs,
+            }
+            for reader, theirs in sent.items()
+        ],
+    )
+
+
+@builds("offers-taken-back")
+def offers_taken_back(row: OutgoingEmail) -> Message | None:
+    """To whoever had invited somebody who was put out, or given a lower level, since."""
+    invitations = Invitation.objects.with_all().filter(pk__in=row.details.get("invitations", []))
+    transfers = Transfer.objects.with_all().filter(pk__in=row.details.get("transfers", []))
+    facts = [*map(_what_became_of, invitations), *map(_what_became_of, transfers)]
+    if not facts:
+        return None
+    person = User.objects.get(pk=row.details["by"])
+    heading = ngettext(
+        "An invitation of yours has changed", "{n} invitations of yours have changed", len(facts)
+    ).format(n=len(facts))
+    more = [(_("And"), _("{n} more, in the portal").format(n=len(facts) - NAMED))]
+    return Message(
+        subject=heading,
+        heading=heading,
+        paragraphs=(
+            _(
+                "{person} has ended or lowered the access of whom they were for. What would have given them "
+                "more than they have now was withdrawn or lowered with it. You can invite them again."
+            ).format(person=person),
+        ),
+        facts=(*facts[:NAMED], *(more if len(facts) > NAMED else [])),
+        reason=_("You get this because you sent the invitation."),
+    )
+
+
+def _what_became_of(one: Invitation | Transfer) -> tuple[str, str]:
+    if isinstance(one, Invitation) and one.state == Invitation.State.PENDING:
+        became = _("gives {level} now").format(level=one.get_level_display())
+    else:
+        became = str(one.get_state_display())
+    return one.recipient, f"{one.location.name}: {became}"

@@ -16,6 +16,7 @@ from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb
 from sharing.access.emails import queue_accesses_removed
+from sharing.access.putting_out import Loss, TakenBack, take_back, taken_back_with
 from sharing.invitations.withdrawing import withdraw_all, withdraw_transfers_of_those_who_lost
 from sharing.models import Invitation
 from sharing.permissions import Viewer, ways_to_share_by
@@ -24,18 +25,28 @@ NOT_YOURS = _("This access is not yours to take away.")
 
 
 @transaction.atomic
-def remove_access(*, access: Access, by: User, also_given_on: bool = True) -> list[Access]:
+def remove_access(
+    *, access: Access, by: User, also_given_on: bool = True, let_stand: bool = False
+) -> list[Access]:
     """End the access, at once. Returns all that ended; empty when it had ended before.
 
     With `also_given_on` what its party had shared on ends too. Open invitations of whoever may no longer
-    share are withdrawn, and so is the live code where somebody was put out who may know it. Those who lost
-    something are told by e-mail. Raises Refusal when it is not theirs to end.
+    share are withdrawn, and so is the live code where somebody was put out who may know it; and, unless that
+    is to `let_stand`, what is open to those who were put out. Those who lost something are told by e-mail.
+    Raises Refusal when it is not theirs to end.
     """
     location = locations.lock_location(access.location)
-    return end_as(Viewer.of(by, location), access, also_given_on)
+    return end_as(Viewer.of(by, location), access, also_given_on, let_stand=let_stand)
 
 
-def end_as(viewer: Viewer, access: Access, also_given_on: bool = True, **details: str) -> list[Access]:
+def end_as(
+    viewer: Viewer,
+    access: Access,
+    also_given_on: bool = True,
+    *,
+    let_stand: bool = False,
+    **details: str,
+) -> list[Access]:
     """The same for a viewer of the locked location; `details` go on the record."""
     by = viewer.user
     access = viewer.accesses[access.pk]
@@ -44,7 +55,7 @@ def end_as(viewer: Viewer, access: Access, also_given_on: bool = True, **details
     if not viewer.may_end(access):
         raise Refusal(NOT_YOURS)
     ending = Ending.of([access], viewer, also_given_on=also_given_on)
-    end_all([ending], by, **details)
+    end_all([ending], by, let_stand=let_stand, **details)
     for each in ending.accesses:
         if not viewer.holds(each):
             queue_accesses_removed([each], by)
@@ -72,14 +83,22 @@ class Ending:
         """All of it."""
         return [*self.asked, *self.given_on]
 
+    @property
+    def losses(self) -> list[Loss]:
+        """What others lose: nothing that the viewer holds, of themselves or of an organisation of theirs."""
+        put_out = [access for access in self.accesses if not self.viewer.holds(access)]
+        return [Loss(one.party, one.location, one.level) for one in put_out]
+
     def verb_of(self, access: Access) -> Verb:
         """Giving up one's own is leaving."""
         leaves = access in self.asked and self.viewer.is_own(access)
         return Verb.ACCESS_LEFT if leaves else Verb.ACCESS_REMOVED
 
 
-def end_all(endings: Collection[Ending], by: User, **details: str) -> None:
+def end_all(endings: Collection[Ending], by: User, *, let_stand: bool = False, **details: str) -> None:
     """End all of it, under the caller's locks on the locations; whom to tell is for the caller.
+
+    What is open to those put out goes with it, unless that is to `let_stand`.
 
     `details` go on the record. In as many statements for many locations as for one, but for each further
     party something had been given on to.
@@ -95,6 +114,8 @@ def end_all(endings: Collection[Ending], by: User, **details: str) -> None:
     if known:
         codes = Invitation.objects.open().filter(location__in=known, kind=Invitation.Kind.CODE)
         withdraw_all(codes.with_all(), by)
+    if not let_stand:
+        take_back([loss for ending in endings for loss in ending.losses], by)
 
 
 def given_on_from(access: Access, viewer: Viewer) -> list[Access]:
@@ -111,6 +132,11 @@ def given_on_from(access: Access, viewer: Viewer) -> list[Access]:
             if source and source.party == each.party and other not in ending and viewer.may_end(other):
                 ending.append(other)
     return ending[1:]
+
+
+def offers_to_take_back(ending: Ending) -> TakenBack:
+    """What is open to those who would be put out, and would go with it."""
+    return taken_back_with(ending.losses, ending=ending.accesses)
 
 
 def code_to_withdraw(ending: list[Access], viewer: Viewer) -> Invitation | None:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from locations import services as locations
 from locations.levels import Level
-from locations.models import Access
+from locations.models import Access, Location
 from locations.permissions import Party
 from organisations.permissions import is_administrator
 from organisations.services import lock_organisation
@@ -24,6 +24,7 @@ from portal.activity.record import record_all
 from portal.errors import Refusal
 from portal.invitations.answering import Answering, Situation
 from portal.models import User
+from portal.signals import invitations_over
 from portal.verbs import Verb
 from sharing.invitations import offer_emails
 from sharing.invitations.withdrawing import withdraw_all
@@ -52,10 +53,15 @@ class AnsweringOffers(Answering):
         """Fine while one location in it is in use, can still be shared by whoever did, and is new to them."""
         standing = _that_stand(invitation)
         if not standing:
-            return Situation.STOPPED
+            return Situation.HAS_ACCESS if self.has_it(invitation, user) else Situation.STOPPED
         held = party_ways(invitation.organisation or user, [one.location for one in standing])
         covered = [_covers(held.get(one.location_id, []), one, way) for one, way in standing.items()]
         return Situation.HAS_ACCESS if all(covered) else Situation.FINE
+
+    def has_it(self, invitation: Offer, user: User) -> bool:
+        """One in use of those in it that they got by another way."""
+        there = Location.objects.filter(invitations__in=_got_another_way(invitation), archived_at=None)
+        return bool(party_ways(invitation.organisation or user, list(there)))
 
     def about(self, invitation: Offer) -> dict[str, Any]:
         """Of many locations; the record is kept by location, so it names none."""
@@ -67,6 +73,7 @@ class AnsweringOffers(Answering):
         # Locked, so that each is answered once; whoever accepts one by itself waits, or comes first.
         answered = list(inside.select_for_update(of=("self",)).order_by("location_id"))
         inside.update(state=State.DECLINED, settled_by=by, settled_at=timezone.now())
+        invitations_over.send(sender=Invitation, ids=[one.pk for one in answered])
         record_all(of_invitation(Verb.INVITATION_DECLINED, one, by) for one in answered)
         offer_emails.queue_to_sharer("offer-declined", invitation)
 
@@ -104,6 +111,11 @@ def accept(*, offer: Offer, by: User, nonce: str) -> BulkJob:
     )
     ids = left_in(offer).order_by("location_id").values_list("location_id", flat=True)
     BulkRow.objects.bulk_create([BulkRow(job=job, location_id=pk, outcome=Outcome.ADDED) for pk in ids])
+    # Said to be there already, and not that it was withdrawn.
+    held = _got_another_way(offer).order_by("location_id").values_list("location_id", flat=True)
+    BulkRow.objects.bulk_create(
+        [BulkRow(job=job, location_id=pk, outcome=Outcome.HAS_ACCESS, done=True) for pk in held]
+    )
     return job
 
 
@@ -153,17 +165,19 @@ def _give(job: BulkJob, chosen: list[Invitation], ways: dict[int, Access]) -> No
     Invitation.objects.filter(pk__in=[one.pk for one in chosen]).update(
         state=State.ACCEPTED, settled_by=job.by, settled_at=timezone.now(), uses=F("uses") + 1
     )
-    until: dict[datetime | None, list[Invitation]] = defaultdict(list)
+    invitations_over.send(sender=Invitation, ids=[one.pk for one in chosen])
+    # One may have been lowered since all of it was sent.
+    terms: dict[tuple[int, datetime | None], list[Invitation]] = defaultdict(list)
     for one in chosen:
-        until[ways[one.location_id].gives_until(one.access_ends_at)].append(one)
+        terms[one.level, ways[one.location_id].gives_until(one.access_ends_at)].append(one)
     offer, party = _of(job)
     reason = Access.Reason.ORGANISATION if job.organisation else Access.Reason.EMAIL
     given: dict[int, Access] = {}
-    for ends_at, some in until.items():
+    for (level, ends_at), some in terms.items():
         accesses = locations.give_all(
             locations=[one.location for one in some],
             party=party,
-            level=Level(offer.level),
+            level=Level(level),
             reason=reason,
             by=offer.invited_by,
             through_ids={one.location_id: ways[one.location_id].pk for one in some},
@@ -205,6 +219,11 @@ def withdraw(*, offer: Offer, by: User) -> bool:
             )
         )
     return withdrawn
+
+
+def _got_another_way(offer: Offer) -> Any:
+    """Those in it that were settled because their location was got another way."""
+    return Invitation.objects.filter(offer=offer, state=State.WITHDRAWN, settled_by=None)
 
 
 def _that_stand(offer: Offer) -> dict[Invitation, Access]:

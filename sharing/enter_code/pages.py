@@ -65,6 +65,7 @@ class InvitationPage(ABC):
             "answer_before": self.invitation.expires_at,
             "masked_address": masked(self.invitation.email),
             "may_ask": self.may_ask,
+            "may_decline": self.may_decline,
             "may_know": self._may_know_who(),
             "whom_to_ask": self.whom_to_ask,
             "nothing_came_of_it": self.nothing_came_of_it,
@@ -78,6 +79,12 @@ class InvitationPage(ABC):
         return self.situation in MAY_ASK and bool(
             kinds.answering(self.invitation).whom_to_ask(self.invitation)
         )
+
+    @property
+    def may_decline(self) -> bool:
+        """Whether it waits for this person, who can say no to it whatever accepting would give."""
+        found, user = self.invitation, self.request.user
+        return found.is_live() and kinds.model_of(found).objects.addressed_to(user).filter(pk=found.pk).exists()
 
     @property
     def whom_to_ask(self) -> str:

@@ -58,9 +58,11 @@ class AnsweringShares(Answering):
         return Situation.FINE if parties_to_gain(invitation, user, through) else Situation.HAS_ACCESS
 
     def once_accepted(self, invitation: Invitation, user: User) -> Situation:
-        covered = covering_access(user, invitation.location, level=Level.VIEW, ends_at=timezone.now())
         mine = invitation.settled_by_id == user.pk and invitation.kind != Kind.ORGANISATION
-        return Situation.HAS_ACCESS if covered and mine else Situation.USED
+        return Situation.HAS_ACCESS if mine and self.has_it(invitation, user) else Situation.USED
+
+    def has_it(self, invitation: Invitation, user: User) -> bool:
+        return bool(covering_access(user, invitation.location, level=Level.VIEW, ends_at=timezone.now()))
 
     def about(self, invitation: Invitation) -> dict[str, Any]:
         return {"location": invitation.location, "kind": invitation.kind}

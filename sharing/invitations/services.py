@@ -16,7 +16,7 @@ from locations.levels import Level
 from locations.models import Access, Location
 from organisations.services import UNKNOWN_KEY, find_by_key, lock_organisation
 from portal.errors import Refusal
-from portal.invitations.models import WITHDRAWN_MEANWHILE, throttle_recipient, throttle_sender
+from portal.invitations.models import refuse_withdrawn, throttle_recipient, throttle_sender
 from portal.models import User
 from portal.verbs import Verb
 from sharing.invitations import emails
@@ -103,9 +103,7 @@ def renew(*, invitation: Invitation, by: User) -> Invitation:
             lock_organisation(invitation.organisation)
         location = lock_for(invitation, by, Viewer.may_renew)
         invitation.refresh_from_db()
-        if invitation.state == Invitation.State.WITHDRAWN:
-            # A page from before the withdrawal must not undo it; inviting anew is a decision of its own.
-            raise Refusal(WITHDRAWN_MEANWHILE)
+        refuse_withdrawn(invitation)
         location, through = lock_to_share(location, by)
         level, ends_at = Level(invitation.level), invitation.access_ends_at
         refuse_if_they_have_access(invitation, by, through)
@@ -243,7 +241,6 @@ def lock_for(invitation: Invitation, by: User, rule: Callable[[Viewer, Invitatio
 
 def _refuse_unless_open(invitation: Invitation) -> None:
     """Answered or withdrawn since the page was made: there is nothing to correct."""
-    if invitation.state == Invitation.State.WITHDRAWN:
-        raise Refusal(WITHDRAWN_MEANWHILE)
+    refuse_withdrawn(invitation)
     if invitation.state not in (Invitation.State.PENDING, Invitation.State.EXPIRED):
         raise Refusal(_("This invitation has been answered meanwhile. Nothing was sent."))

@@ -14,6 +14,7 @@ from organisations.models import Organisation
 from portal.activity.record import record_all
 from portal.invitations.models import settle_due
 from portal.models import User
+from portal.signals import invitations_over
 from portal.verbs import Verb
 from sharing.invitations import emails, offer_emails
 from sharing.models import Invitation, Offer, Transfer
@@ -62,10 +63,15 @@ def withdraw_pending(invitation: Invitation, by: User | None, **details: str) ->
     return withdrawn
 
 
-def withdraw_all(invitations: Collection[Invitation], by: User | None) -> None:
-    """The same of many at once: those sent one by one are told one by one, those of an envelope together."""
+def withdraw_all(
+    invitations: Collection[Invitation], by: User | None, *, tell: bool = True
+) -> list[Invitation]:
+    """The same of many at once; returns those it withdrew.
+
+    Those sent one by one are told one by one, those of an envelope together; nobody, without `tell`.
+    """
     if not invitations:
-        return
+        return []
     offers = {one.offer_id for one in invitations if one.offer_id}
     _lock_offers(offers)
     # Asked again under the lock: declining one needs no lock on its location, and its answer stands.
@@ -78,10 +84,12 @@ def withdraw_all(invitations: Collection[Invitation], by: User | None) -> None:
         state=Invitation.State.WITHDRAWN, settled_by=by, settled_at=timezone.now()
     )
     record_all(of_invitation(Verb.INVITATION_WITHDRAWN, one, by) for one in withdrawn)
-    for invitation in live:
+    for invitation in live if tell else ():
         if not invitation.offer_id:
             emails.queue_withdrawn(invitation)
-    withdraw_emptied_offers(offers, by)
+    withdraw_emptied_offers(offers, by, tell=tell)
+    invitations_over.send(sender=Invitation, ids=[one.pk for one in withdrawn])
+    return withdrawn
 
 
 def _lock_offers(offers: Collection[int]) -> None:
@@ -94,10 +102,10 @@ def _lock_offers(offers: Collection[int]) -> None:
         list(rows.order_by("pk").values_list("pk"))
 
 
-def withdraw_emptied_offers(offers: Collection[int], by: User | None) -> None:
+def withdraw_emptied_offers(offers: Collection[int], by: User | None, *, tell: bool = True) -> None:
     """Withdraw the envelopes in which nothing is left, and tell their recipients."""
     for offer in Offer.objects.emptied().filter(pk__in=offers).with_all():
-        if offer.withdraw(by):
+        if offer.withdraw(by) and tell:
             offer_emails.queue_withdrawn(offer)
 
 

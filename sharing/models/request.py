@@ -5,6 +5,7 @@ number is known. What asks and what answers stands in `sharing.requests.services
 """
 
 import uuid
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
@@ -46,6 +47,28 @@ class AccessRequestQuerySet(models.QuerySet[Any]):
         """The locations this person has asked for. Whether there are such locations shows nowhere in it."""
         return self.filter(user=user, number__isnull=False)
 
+    def waiting(self) -> Self:
+        """Those nobody has answered, be it that they can be answered no longer."""
+        return self.filter(state="pending")
+
+    def waiting_on(self, locations: Collection[Location]) -> Self:
+        """What nobody has answered about these locations: by number, whether anybody has looked it up or not,
+        or to use an invitation. Each arm goes by an index of its own.
+        """
+        ids = [location.pk for location in locations]
+        waiting = self.waiting()
+        arms = [
+            waiting.filter(number__in=ids),
+            waiting.filter(invitation__location__in=ids),
+        ]
+        found = [arm.order_by().values("pk") for arm in arms]
+        return waiting.filter(pk__in=found[0].union(*found[1:]))
+
+    def over(self) -> Self:
+        """Those to use an invitation that can be accepted no longer, or was renewed: never answered."""
+        asked = self.waiting().exclude(number__isnull=False)
+        return asked.exclude(self._live("invitation") | self._live("member_invitation"))
+
     def with_all(self) -> Self:
         """With what a row about it shows, newest first."""
         about = ("location", "invitation__location", "member_invitation__organisation")
@@ -65,6 +88,8 @@ class AccessRequest(models.Model):
         PENDING = "pending", _("waiting for an answer")
         APPROVED = "approved", _("approved")
         REFUSED = "refused", _("refused")
+        # They have got as much by another way: nobody need answer any more.
+        SETTLED = "settled", _("has it another way")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.ForeignKey(
@@ -135,6 +160,11 @@ class AccessRequest(models.Model):
                 fields=["asked_at"],
                 condition=Q(looked_up=False, number__isnull=False),
                 name="access_request_to_look_up",
+            ),
+            models.Index(
+                fields=["number"],
+                condition=Q(state="pending", number__isnull=False),
+                name="access_request_by_number",
             ),
         ]
 

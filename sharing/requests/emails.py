@@ -150,9 +150,15 @@ def request_refused(row: OutgoingEmail) -> Message | None:
     return Message(
         subject=heading,
         heading=heading,
-        paragraphs=(_("If you think that is a mistake, talk to them. You can ask again after a day."),),
+        paragraphs=(_why_refused(request),),
         reason=_you_asked(),
     )
+
+
+def _why_refused(request: AccessRequest) -> str:
+    if request.settled_by is None:
+        return _("The invitation can no longer be used. Ask whoever sent it to invite this address.")
+    return _("If you think that is a mistake, talk to them. You can ask again after a day.")
 
 
 def _way_in(request: AccessRequest) -> tuple[str, str]:

@@ -4,7 +4,7 @@ Whoever knows a location's number learns nothing by asking: each number is answe
 statements, and only a worker looks whether there is such a location.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -21,16 +21,17 @@ from organisations.models import MemberInvitation
 from organisations.permissions import is_administrator
 from organisations.services import lock_organisation
 from portal import celery, limits
-from portal.activity.record import record
 from portal.errors import Refusal
+from portal.invitations.models import AbstractInvitation
 from portal.models import User
 from portal.verbs import Verb
 from sharing import kinds
 from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations.services import lock_to_share
 from sharing.models import AccessRequest, Invitation
-from sharing.models.request import LIVES
+from sharing.models.request import LIVES, AccessRequestQuerySet
 from sharing.permissions import Viewer, covering_access
+from sharing.record import record_request
 from sharing.requests import emails
 
 State = AccessRequest.State
@@ -58,7 +59,7 @@ def ask_for_approval(*, invitation: Invitation | MemberInvitation, by: User) -> 
         raise Refusal(_("They have said no today. Ask again tomorrow, or talk to them."))
     request = request or AccessRequest(user=by, **{field: invitation})
     _begin(request, nonce=invitation.nonce)
-    _record(Verb.APPROVAL_ASKED, request, by)
+    record_request(Verb.APPROVAL_ASKED, request, by)
     emails.queue_approval_asked(request)
     return request
 
@@ -102,6 +103,31 @@ def forget_old() -> int:
     return int(old.delete()[0])
 
 
+def refuse_what_is_over(kind: type[AbstractInvitation], ids: Collection[int]) -> None:
+    """Answer who asked to use one of these invitations, which can be accepted no longer, under its locks.
+
+    Refused by nobody, and told: whoever asked need not wait for what cannot come.
+    """
+    column = {Invitation: "invitation", MemberInvitation: "member_invitation"}.get(kind)
+    if column:
+        _refuse_by_nobody(AccessRequest.objects.over().filter(**{f"{column}__in": ids}))
+
+
+def answer_what_is_over() -> int:
+    """The same for what nobody noticed: invitations that were renewed, or ran out; returns how many."""
+    over = AccessRequest.objects.over().order_by("pk").values_list("pk", flat=True)
+    with transaction.atomic():
+        return _refuse_by_nobody(AccessRequest.objects.over().filter(pk__in=list(over[:LOOKED_UP_AT_ONCE])))
+
+
+def _refuse_by_nobody(over: AccessRequestQuerySet) -> int:
+    refused = [one for one in over.with_all() if _answered(one, None, State.REFUSED)]
+    for request in refused:
+        record_request(Verb.APPROVAL_REFUSED, request, None)
+        emails.queue_answer(request)
+    return len(refused)
+
+
 def may_answer(user: User, request: AccessRequest) -> bool:
     """Whether they approve or refuse it: whoever may withdraw the invitation, or share the location."""
     if request.member_invitation:
@@ -129,13 +155,16 @@ def approve(
     Raises Refusal when it is not theirs to approve, was answered, or the invitation is no longer the same.
     """
     _lock_to_answer(request, by)
+    request.refresh_from_db(fields=["state"])
+    if request.state == State.SETTLED and _has_as_much(request, level, access_ends_at):
+        return
     _settle(request, by, State.APPROVED)
     if request.offer is not None:
-        _record(Verb.APPROVAL_GIVEN, request, by)
+        record_request(Verb.APPROVAL_GIVEN, request, by)
         accept: Callable[..., Any] = invitations_accepting.accept if request.invitation else membership.accept
         accept(invitation=request.offer, by=request.user, nonce=request.nonce, approved=True)
     else:
-        _record(Verb.REQUEST_APPROVED, request, by)
+        record_request(Verb.REQUEST_APPROVED, request, by)
         _give(request, by, level, access_ends_at)
     emails.queue_answer(request)
 
@@ -145,24 +174,29 @@ def refuse(*, request: AccessRequest, by: User) -> None:
     """Say no; the person is told. Raises Refusal when it is not theirs to refuse, or was answered."""
     _lock_to_answer(request, by)
     _settle(request, by, State.REFUSED)
-    _record(Verb.APPROVAL_REFUSED if request.offer else Verb.REQUEST_REFUSED, request, by)
+    record_request(Verb.APPROVAL_REFUSED if request.offer else Verb.REQUEST_REFUSED, request, by)
     emails.queue_answer(request)
 
 
 def _give(request: AccessRequest, by: User, level: Level, access_ends_at: datetime | None) -> None:
     location, through = lock_to_share(cast(Location, request.location), by)
-    ends_at = through.gives_until(access_ends_at)
-    # They may have been let in by another way since they asked.
-    if covering_access(request.user, location, level=level, ends_at=ends_at) is None:
-        locations.give_access(
-            location=location,
-            party=request.user,
-            level=level,
-            reason=Access.Reason.REQUEST,
-            by=by,
-            through=through,
-            ends_at=ends_at,
-        )
+    locations.give_access(
+        location=location,
+        party=request.user,
+        level=level,
+        reason=Access.Reason.REQUEST,
+        by=by,
+        through=through,
+        ends_at=through.gives_until(access_ends_at),
+    )
+
+
+def _has_as_much(request: AccessRequest, level: Level, access_ends_at: datetime | None) -> bool:
+    """Whether who asked for a location has as much by another way by now: that is as good as approved."""
+    location = request.location
+    return location is not None and bool(
+        covering_access(request.user, location, level=level, ends_at=access_ends_at)
+    )
 
 
 def _lock_to_answer(request: AccessRequest, by: User) -> None:
@@ -181,12 +215,26 @@ def _lock_home(thing: Any) -> None:
 
 
 def _settle(request: AccessRequest, by: User, state: State) -> None:
-    waiting = AccessRequest.objects.filter(
-        pk=request.pk, state=State.PENDING, asked_at=request.asked_at, location=request.location
-    )
-    if not waiting.update(state=state, settled_by=by, settled_at=timezone.now()):
-        raise Refusal(_("Somebody has answered this request meanwhile."))
+    if _answered(request, by, state):
+        return
     request.refresh_from_db(fields=["state", "settled_by", "settled_at"])
+    if request.state == State.SETTLED:
+        raise Refusal(_("They already have access by another way."))
+    if request.offer and request.settled_by is None:
+        raise kinds.answering(request.offer).why_not(request.offer, by, request.nonce)
+    raise Refusal(_("Somebody has answered this request meanwhile."))
+
+
+def _answered(request: AccessRequest, by: User | None, state: State) -> bool:
+    """Answered, if nobody has; whether it was this call that did."""
+    waiting = AccessRequest.objects.waiting().filter(
+        pk=request.pk, asked_at=request.asked_at, location=request.location
+    )
+    now = timezone.now()
+    if not waiting.update(state=state, settled_by=by, settled_at=now):
+        return False
+    request.state, request.settled_by, request.settled_at = state, by, now
+    return True
 
 
 def _begin(request: AccessRequest, **fields: str) -> None:
@@ -207,18 +255,5 @@ def _look_up(request: AccessRequest) -> None:
         return
     request.location = location
     request.save(update_fields=["location"])
-    _record(Verb.REQUEST_MADE, request, request.user)
+    record_request(Verb.REQUEST_MADE, request, request.user)
     emails.queue_access_asked(request)
-
-
-def _record(verb: Verb, request: AccessRequest, by: User) -> None:
-    """Who asked, for what; where an invitation is to be used, which."""
-    offer, person = request.offer, request.user
-    record(
-        verb,
-        by=by,
-        party=str(person) if person != by else "",
-        party_address=person.email if person != by else "",
-        **({"invitation": str(offer.uuid)} if offer else {}),
-        **({"organisation": request.thing} if request.member_invitation else {"location": request.thing}),
-    )

@@ -13,7 +13,7 @@ from locations.levels import Level
 from locations.models import Access
 from organisations.services import lock_organisation
 from portal.errors import Refusal
-from portal.invitations.models import WITHDRAWN_MEANWHILE, throttle
+from portal.invitations.models import refuse_withdrawn, throttle
 from portal.lib.validators import clean_message
 from portal.models import User
 from portal.redaction import without_codes
@@ -77,8 +77,7 @@ def _send_again(invitation: Invitation, by: User, because: str) -> Invitation:
         lock_organisation(invitation.organisation)
     location = locations.lock_location(invitation.location)
     invitation.refresh_from_db()
-    if invitation.state == Invitation.State.WITHDRAWN:
-        raise Refusal(WITHDRAWN_MEANWHILE)
+    refuse_withdrawn(invitation)
     if invitation.state not in (Invitation.State.PENDING, Invitation.State.EXPIRED):
         raise Refusal(_("Nothing is waiting for an answer here any more."))
     sender = invitation.invited_by

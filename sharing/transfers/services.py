@@ -12,7 +12,7 @@ from locations import services as locations
 from locations.models import Location
 from portal import codes
 from portal.errors import Refusal
-from portal.invitations.models import CODE_HAS_ENDED, WITHDRAWN_MEANWHILE, settle_due, throttle
+from portal.invitations.models import CODE_HAS_ENDED, refuse_withdrawn, settle_due, throttle
 from portal.models import User
 from portal.verbs import Verb
 from sharing.invitations.withdrawing import withdraw_pending_transfer
@@ -45,9 +45,7 @@ def renew(*, transfer: Transfer, by: User) -> Transfer:
     with transaction.atomic():
         viewer = _lock_to_transfer(transfer.location, by)
         transfer.refresh_from_db()
-        # A page from before the withdrawal or the answer must not undo it.
-        if transfer.state == Transfer.State.WITHDRAWN:
-            raise Refusal(WITHDRAWN_MEANWHILE)
+        refuse_withdrawn(transfer)
         if transfer.state not in (Transfer.State.PENDING, Transfer.State.EXPIRED):
             raise Refusal(
                 _("{recipient} has answered meanwhile. Nothing was sent.").format(recipient=transfer.email)

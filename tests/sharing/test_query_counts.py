@@ -180,7 +180,8 @@ def statements(act: Callable[[], Any]) -> int:
     )
 
 
-ACCEPT = {"person": 15, "organisation": 15, "code": 14}
+# Of these three or four ask what waits for the same people and is settled by it.
+ACCEPT = {"person": 19, "organisation": 19, "code": 17}
 
 
 @pytest.mark.parametrize("rows", ROWS)

@@ -1,0 +1,129 @@
+"""What was got another way settles what waits for it (product rule 3).
+
+Whoever has as much already, in level and in time, needs no invitation and need not ask for one: what waits is
+withdrawn, or no longer asked, by nobody. Nobody is written to; it does not come back when the other way ends.
+Asked whenever somebody has got more: by access (`locations.signals`), by membership, by a new address.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from allauth.account.models import EmailAddress
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from locations.levels import Level
+from locations.models import Access, Location
+from locations.services import lock_locations
+from organisations.models import Membership, Organisation
+from portal.activity.record import record_all
+from portal.models import User
+from portal.verbs import Verb
+from sharing.invitations.withdrawing import withdraw_all
+from sharing.models import AccessRequest, Invitation
+from sharing.permissions import by_location, covering, ways_to_share_by
+from sharing.record import of_request
+
+
+def settle_what_waits(locations: Collection[Location]) -> None:
+    """Settle all that waits on these locations for who has as much by now, under the caller's locks on them.
+
+    Two queries where nothing waits; else some more, whatever their number, and one for each sharer whose own
+    end may have come nearer.
+    """
+    sent = Invitation.objects.unsettled().exclude(kind=Invitation.Kind.CODE)
+    invitations = list(sent.filter(location__in=locations).with_all())
+    requests = list(AccessRequest.objects.waiting_on(locations).with_all())
+    if not invitations and not requests:
+        return
+    held = _Held.by_those(invitations, requests, locations)
+    withdraw_all([one for one in invitations if held.covers(one)], None, tell=False)
+    settle_requests([one for one in requests if held.answers(one)])
+
+
+@transaction.atomic
+def settle_what_waits_at(address: str) -> None:
+    """The same for an address that was shown to be somebody's just now: they may have as much already."""
+    sent = Invitation.objects.unsettled().filter(kind=Invitation.Kind.PERSON, email=address)
+    settle_what_waits(lock_locations(set(sent.values_list("location_id", flat=True))))
+
+
+def settle_requests_of_member(organisation: Organisation, user: User) -> None:
+    """Who is a member by now need not use an invitation into the organisation that was sent to others."""
+    asked = AccessRequest.objects.waiting().filter(user=user, member_invitation__organisation=organisation)
+    settle_requests(list(asked.with_all()))
+
+
+def settle_requests(requests: Collection[AccessRequest]) -> None:
+    """Who asked has it another way: nobody need answer any more."""
+    if not requests:
+        return
+    AccessRequest.objects.waiting().filter(pk__in=[one.pk for one in requests]).update(
+        state=AccessRequest.State.SETTLED, settled_at=timezone.now()
+    )
+    # What nobody has looked up yet was never on the record.
+    record_all(of_request(Verb.REQUEST_SETTLED, one, None) for one in requests if one.offer or one.location)
+
+
+@dataclass
+class _Held:
+    """What those for whom something waits have, by whatever way."""
+
+    people: dict[str, int]
+    organisations: dict[int, set[int]]
+    ways: dict[int, list[Access]]
+    locations: Collection[Location]
+
+    @classmethod
+    def by_those(
+        cls,
+        invitations: Iterable[Invitation],
+        requests: Iterable[AccessRequest],
+        locations: Collection[Location],
+    ) -> Self:
+        addresses = EmailAddress.objects.filter(verified=True, email__in={one.email for one in invitations})
+        people: dict[str, int] = dict(addresses.values_list("email", "user"))
+        asked_by = {*people.values(), *(one.user_id for one in requests)}
+        organisations: dict[int, set[int]] = defaultdict(set)
+        members = Membership.objects.filter(user__in=asked_by).values_list("user", "organisation")
+        for user, organisation in members:
+            organisations[user].add(organisation)
+        invited = {one.organisation_id for one in invitations if one.organisation_id}
+        theirs = Q(user__in=asked_by) | Q(organisation__in=invited.union(*organisations.values()))
+        live = Access.objects.live().filter(theirs, location__in=locations)
+        return cls(people, organisations, by_location(live), locations)
+
+    def covers(self, invitation: Invitation) -> bool:
+        """Whether whom it was sent to has as much: no longer than its sharer could give it now."""
+        held = self._of(invitation)
+        level, ends_at = Level(invitation.level), invitation.access_ends_at
+        if covering(held, level=level, ends_at=ends_at):
+            return True
+        if not any(way.level >= level for way in held):
+            return False
+        through = ways_to_share_by(invitation.invited_by, self.locations).get(invitation.location_id)
+        return through is not None and bool(covering(held, level=level, ends_at=through.gives_until(ends_at)))
+
+    def answers(self, request: AccessRequest) -> bool:
+        """Whether who asked has as much: anything, where nothing more was asked for."""
+        offer = request.invitation
+        location_id = offer.location_id if offer else request.number
+        held = self._of_person(request.user_id, location_id)
+        if offer is None:
+            return bool(held)
+        return covering(held, level=Level(offer.level), ends_at=offer.access_ends_at) is not None
+
+    def _of(self, invitation: Invitation) -> list[Access]:
+        if invitation.organisation_id:
+            here = self.ways.get(invitation.location_id, [])
+            return [way for way in here if way.organisation_id == invitation.organisation_id]
+        person = self.people.get(invitation.email)
+        return self._of_person(person, invitation.location_id) if person else []
+
+    def _of_person(self, person: int, location_id: int | None) -> list[Access]:
+        theirs = self.organisations.get(person, set())
+        here = self.ways.get(location_id or 0, [])
+        return [way for way in here if way.user_id == person or way.organisation_id in theirs]
