@@ -14,6 +14,7 @@ from locations.admin import AccessAdmin, LocationAdmin
 from locations.models import Access, Location
 from portal.admin import SupportAdmin
 from portal.errors import Refusal
+from sharing.access.putting_out import TakenBack
 from sharing.bulk import admin as bulk_admin  # noqa: F401 (it registers itself)
 from sharing.models import Invitation, Transfer
 from sharing.support import search  # noqa: F401 (it registers itself)
@@ -32,8 +33,16 @@ class ActingAdmin(SupportAdmin):
     def get_urls(self) -> list[URLPattern]:
         return [*self.act_paths(), *super().get_urls()]
 
-    def act_path(self, name: str, title: str, act: Callable[[Any, HttpRequest, str], str]) -> URLPattern:
-        """The page of one act: what it is about, a reason, a button. `act` returns what was done."""
+    def act_path(
+        self,
+        name: str,
+        title: str,
+        act: Callable[[Any, HttpRequest, str], str],
+        goes: Callable[[Any, HttpRequest], Any] = lambda thing, request: None,
+    ) -> URLPattern:
+        """The page of one act: what it is about, what goes with it, a reason, a button. `act` returns what was
+        done.
+        """
 
         def view(request: HttpRequest, object_id: str) -> HttpResponse:
             number = int(object_id) if object_id.isdecimal() and len(object_id) < 19 else 0
@@ -51,6 +60,7 @@ class ActingAdmin(SupportAdmin):
                 "title": title,
                 "subtitle": str(thing),
                 "original": thing,
+                "goes": {"taken_back": goes(thing, request)},
                 "form": form,
             }
             failed = request.method == "POST"
@@ -88,13 +98,17 @@ class AccessActAdmin(ActingAdmin, AccessAdmin):
     """Access, which support can end."""
 
     def act_paths(self) -> list[URLPattern]:
-        return [self.act_path("end", gettext_lazy("End the access"), _end)]
+        return [self.act_path("end", gettext_lazy("End the access"), _end, _goes)]
 
 
 def _end(access: Access, request: HttpRequest, reason: str) -> str:
     if not support.end_access(access=access, by=request.user, because=reason):
         return _("This access had ended before.")
     return _("The access of {party} has ended.").format(party=access.party)
+
+
+def _goes(access: Access, request: HttpRequest) -> TakenBack:
+    return support.goes_with(access, request.user)
 
 
 def _resend(invitation: Invitation, request: HttpRequest, reason: str) -> str:

@@ -9,6 +9,7 @@ from sharing.bulk import jobs
 from sharing.invitations import withdrawing
 from sharing.requests import services as requests
 from sharing.reviews import reminders as reviews_reminders
+from sharing.tab import undoing
 from sharing.transfers import services as transfers
 
 
@@ -64,5 +65,6 @@ def work_off_jobs() -> None:
 
 @shared_task(name="sharing.tasks.forget_drafts")
 def forget_drafts() -> None:
-    """Delete previews of jobs that nobody has confirmed."""
+    """Delete previews of jobs that nobody has confirmed, and what can be undone no longer."""
     jobs.forget_drafts()
+    undoing.forget_old()

@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 from locations.models import Access, Location
 from locations.permissions import level_of
 from portal.mail import outbox
-from portal.mail.outbox import Message, builds
+from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User
 from sharing.invitations.emails import NAMED, holders, listed
 from sharing.models import Invitation, Transfer
@@ -169,3 +169,40 @@ def _what_became_of(one: Invitation | Transfer) -> tuple[str, str]:
     else:
         became = str(one.get_state_display())
     return one.recipient, f"{one.location.name}: {became}"
+
+
+def queue_access_back(accesses: Iterable[Access], by: User) -> None:
+    """Tell whom it had been taken from that it was a mistake, once for all of it."""
+    got: dict[User, list[Access]] = defaultdict(list)
+    for access in accesses:
+        for reader in holders(access):
+            got[reader].append(access)
+    outbox.queue_all(
+        "access-back", [_letter("access-back", reader, theirs, by) for reader, theirs in got.items()]
+    )
+
+
+@builds("access-back")
+def access_back(row: OutgoingEmail) -> Message | None:
+    """To whom access was taken from by mistake. Nothing to say once it has ended again."""
+    access = Access.objects.live().with_parties().select_related("location").filter(uuid=row.about).first()
+    if access is None:
+        return None
+    names = {"person": User.objects.get(pk=row.details["by"]), "location": access.location.name}
+    heading = _("You have access to {location} again").format(**names)
+    return Message(
+        subject=heading,
+        heading=heading,
+        paragraphs=(
+            _("{person} has undone taking it away. The location is in your list as before.").format(**names),
+        ),
+        facts=(
+            (_("Location"), access.location.name),
+            (_("Who has access"), str(access.organisation) if access.organisation else _("You")),
+        ),
+        button=(
+            _("Open {thing}").format(thing=names["location"]),
+            absolute_url("locations:detail", access.location.uuid),
+        ),
+        reason=_("You get this because you were told that your access had ended."),
+    )

@@ -139,6 +139,24 @@ def offers_to_take_back(ending: Ending) -> TakenBack:
     return taken_back_with(ending.losses, ending=ending.accesses)
 
 
+def sent_that_end(ending: Collection[Access], viewer: Viewer) -> list[Invitation]:
+    """The open invitations of those who can share the location no longer without these. No code: see
+    `code_to_withdraw`. One query for each who has sent some.
+    """
+    found = Invitation.objects.open().filter(location=viewer.location).exclude(kind=Invitation.Kind.CODE)
+    sent: dict[User, list[Invitation]] = defaultdict(list)
+    for invitation in found.with_all():
+        sent[invitation.invited_by].append(invitation)
+    ending_ids = [access.pk for access in ending]
+    managed = Access.objects.live().filter(location=viewer.location, level=Level.MANAGE)
+    return [
+        invitation
+        for inviter, invitations in sent.items()
+        if not managed.reaching(inviter).exclude(pk__in=ending_ids).exists()
+        for invitation in invitations
+    ]
+
+
 def code_to_withdraw(ending: list[Access], viewer: Viewer) -> Invitation | None:
     """The live code, where somebody is put out who may know it: by having used it, or by Manage."""
     return Invitation.objects.live_code_of(viewer.location) if knows_the_code(ending, viewer) else None

@@ -4,15 +4,18 @@ The rules are those of `sharing.access.removing` and `sharing.access.changing`, 
 """
 
 from collections.abc import Collection
+from typing import cast
 
 from locations import services as locations
 from locations.levels import Level
 from locations.models import Access, Location
+from portal.accounts.addresses import verified_addresses
 from portal.errors import Refusal
+from portal.models import User
 from sharing.access import changing, removing
 from sharing.access.emails import queue_accesses_removed
 from sharing.access.removing import Ending
-from sharing.models import BulkJob, BulkLoss
+from sharing.models import BulkJob, BulkLoss, Invitation
 from sharing.models.bulk import Outcome
 from sharing.permissions import Viewer, ways_to_share_by
 
@@ -105,3 +108,19 @@ def _of_party(job: BulkJob, viewer: Viewer) -> list[Access]:
 def _nothing(viewer: Viewer, theirs: list[Access]) -> Outcome:
     """Why there is nothing to do: whoever may not see who has access is not told that there is nobody."""
     return Outcome.NOTHING if viewer.level and not theirs else Outcome.NOT_YOURS
+
+
+def open_to_party(job: BulkJob) -> int:
+    """How many open invitations to the party are withdrawn or lowered with what is ordered, where it is
+    changed: said before. One query.
+    """
+    if job.act == BulkJob.Act.TERMS and job.level is None:
+        return 0
+    there = job.rows.changing().values("location")
+    sent = Invitation.objects.open().filter(location__in=there, level__gt=job.level or 0)
+    if job.organisation:
+        sent = sent.filter(kind=Invitation.Kind.ORGANISATION, organisation=job.organisation)
+    else:
+        theirs = verified_addresses(cast(User, job.user))
+        sent = sent.filter(kind=Invitation.Kind.PERSON, email__in=theirs)
+    return int(sent.count())

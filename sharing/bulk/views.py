@@ -17,6 +17,7 @@ from portal.lib import spreadsheets
 from portal.lib.client_address import client_network
 from portal.lib.paging import cursor_number
 from sharing.bulk import jobs
+from sharing.bulk.access import open_to_party
 from sharing.bulk.forms import ChangeManyForm, Kind, ShareManyForm, level_of
 from sharing.bulk.selection import ANY, Selection, parties_on, party_of
 from sharing.invitations.recipients import known_address, refuse_own_address, refuse_unless_it_takes_shares
@@ -25,6 +26,8 @@ from sharing.models.bulk import CHANGING, Outcome, of_person
 
 PAGE_SIZE = 100
 JOBS_SHOWN = 30
+# Orders that may put somebody out.
+_TAKES = (BulkJob.Act.END, BulkJob.Act.TERMS)
 State = BulkJob.State
 
 
@@ -134,6 +137,7 @@ def job(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "tally": tally,
         "is_working": found.state in (State.QUEUED, State.WORKING),
         "changing": CHANGING,
+        "open_to_party": open_to_party(found) if found.is_draft and found.act in _TAKES else 0,
         "of_person": found.act != BulkJob.Act.ACCEPT,
         **_page_of_rows(request, found),
     }

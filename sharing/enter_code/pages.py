@@ -82,9 +82,11 @@ class InvitationPage(ABC):
 
     @property
     def may_decline(self) -> bool:
-        """Whether it waits for this person, who can say no to it whatever accepting would give."""
-        found, user = self.invitation, self.request.user
-        return found.is_live() and kinds.model_of(found).objects.addressed_to(user).filter(pk=found.pk).exists()
+        """Whether it waits for this person though accepting gives nothing: they can always say no to it."""
+        found, waits = self.invitation, (Situation.HAS_ACCESS, Situation.STOPPED)
+        if self.situation not in waits or not found.is_live():
+            return False
+        return bool(type(found).objects.addressed_to(self.request.user).filter(pk=found.pk).exists())
 
     @property
     def whom_to_ask(self) -> str:

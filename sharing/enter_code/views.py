@@ -76,7 +76,8 @@ def invitation(request: HttpRequest, uuid: UUID) -> HttpResponse:
     if not request.user.is_authenticated:
         request.session[GO_ON] = _address(page)
         return redirect("account_login")
-    if page.situation is not Situation.FINE and not _declines(request, page):
+    declines = request.POST.get("answer") == "decline" and page.may_decline
+    if page.situation is not Situation.FINE and not declines:
         return _show(page, status=409)
     try:
         return _answer(request, page)
@@ -154,12 +155,6 @@ def _answer(request: HttpRequest, page: InvitationPage) -> HttpResponse:
     if said:
         messages.success(request, said)
     return redirect(where)
-
-
-def _declines(request: HttpRequest, page: InvitationPage) -> bool:
-    """Whether they say no to what waits for them, be it that accepting would give nothing: it leaves the list."""
-    waits = page.situation in (Situation.HAS_ACCESS, Situation.STOPPED) and page.invitation.is_live()
-    return waits and request.POST.get("answer") == "decline"
 
 
 def _show(page: InvitationPage, *, status: int = 200) -> HttpResponse:

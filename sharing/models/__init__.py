@@ -5,6 +5,7 @@ from sharing.models.invitation import Acceptance, Invitation, Offer
 from sharing.models.request import AccessRequest
 from sharing.models.review import AccessReview, ReviewReader
 from sharing.models.transfer import Transfer
+from sharing.models.undo import Undo
 
 __all__ = [
     "Acceptance",
@@ -17,4 +18,5 @@ __all__ = [
     "Offer",
     "ReviewReader",
     "Transfer",
+    "Undo",
 ]

@@ -27,6 +27,7 @@ from portal.models import User
 from portal.verbs import Verb
 from sharing.access import removing
 from sharing.access.emails import queue_accesses_removed
+from sharing.access.putting_out import TakenBack, taken_back_with
 from sharing.models import AccessReview
 from sharing.permissions import Viewer
 
@@ -202,7 +203,13 @@ def keep(*, accesses: Collection[Access], by: User, seen: datetime) -> list[Acce
 
 
 @transaction.atomic
-def end(*, accesses: Collection[Access], by: User, also_given_on: bool = True) -> list[Access]:
+def end(
+    *,
+    accesses: Collection[Access],
+    by: User,
+    also_given_on: bool = True,
+    let_stand: bool = False,
+) -> list[Access]:
     """End these as `removing.remove_access` does, at most MOST_AT_ONCE; each reader gets one e-mail for all.
 
     Returns all that ended; empty when they had ended before. Raises Refusal when one is not theirs to end.
@@ -221,7 +228,7 @@ def end(*, accesses: Collection[Access], by: User, also_given_on: bool = True) -
     endings = [
         removing.Ending.of(theirs, viewers[pk], also_given_on=also_given_on) for pk, theirs in asked.items()
     ]
-    removing.end_all(endings, by)
+    removing.end_all(endings, by, let_stand=let_stand)
     ended = [(access, ending.viewer) for ending in endings for access in ending.accesses]
     queue_accesses_removed([one for one, viewer in ended if not viewer.holds(one)], by)
     return [access for access, _viewer in ended]
@@ -235,6 +242,21 @@ def given_on(items: Iterable[Item]) -> list[Access]:
         for access in removing.given_on_from(item.access, item.viewer):
             found[access.pk] = access
     return [access for access in found.values() if access not in asked]
+
+
+def taken_back(items: Iterable[Item]) -> TakenBack:
+    """What is open to their parties there and goes with these, and with what was given on."""
+    asked: dict[int, list[Item]] = defaultdict(list)
+    for item in items:
+        asked[item.viewer.location.pk].append(item)
+    endings = [
+        removing.Ending.of([one.access for one in there], there[0].viewer, also_given_on=True)
+        for there in asked.values()
+    ]
+    return taken_back_with(
+        [loss for ending in endings for loss in ending.losses],
+        ending=[access for ending in endings for access in ending.accesses],
+    )
 
 
 def _viewers(user: User, roles: dict[int, str], only: Collection[int] | None) -> dict[int, Viewer]:

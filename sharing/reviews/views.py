@@ -100,6 +100,7 @@ def end(request: HttpRequest, uuid: UUID) -> HttpResponse:
         items=now,
         later=len(items) - len(now),
         given_on=services.given_on(now),
+        goes={"taken_back": services.taken_back(now)},
         access=request.GET.get("access", ""),
     )
     return render(request, sheet_or_page(request, "review_end"), context)
@@ -123,9 +124,10 @@ def _end(request: HttpRequest, uuid: UUID) -> HttpResponse:
         messages.info(request, _("There is nothing to end here any more."))
         return _back(request, uuid)
     also = request.POST.get("keep_given_on") != "on"
+    let_stand = request.POST.get("let_stand") == "on"
     accesses = _accesses(items)[: services.MOST_AT_ONCE]
     try:
-        services.end(accesses=accesses, by=request.user, also_given_on=also)
+        services.end(accesses=accesses, by=request.user, also_given_on=also, let_stand=let_stand)
     except Refusal as refusal:
         messages.error(request, str(refusal))
     else:

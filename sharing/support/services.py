@@ -19,6 +19,7 @@ from portal.models import User
 from portal.redaction import without_codes
 from portal.verbs import Verb
 from sharing.access import removing
+from sharing.access.putting_out import TakenBack
 from sharing.invitations import emails as invitations_emails
 from sharing.invitations import recipients
 from sharing.invitations import services as invitations
@@ -41,6 +42,13 @@ def end_access(*, access: Access, by: User, because: str) -> list[Access]:
     if access in viewer.live and not viewer.may_end(access):
         raise Refusal(why_not(viewer, access))
     return removing.end_as(viewer, access, because=because)
+
+
+def goes_with(access: Access, by: User) -> TakenBack:
+    """What is open to those who would be put out, and goes with the access."""
+    viewer = Viewer.of_support(by, access.location)
+    ending = removing.Ending.of([viewer.accesses[access.pk]], viewer, also_given_on=True)
+    return removing.offers_to_take_back(ending)
 
 
 def why_not(viewer: Viewer, access: Access) -> str:

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from locations.levels import Level
 from locations.models import Access
 from organisations.models import Membership
+from sharing.access import changing, removing
+from sharing.access.putting_out import TakenBack
 from sharing.models import Invitation
 from sharing.permissions import Viewer
 from sharing.tab import sources
@@ -39,6 +42,43 @@ def page_of(viewer: Viewer, access: Access) -> EntryPage:
         everybody = Membership.objects.filter(organisation=access.organisation_id, user__is_active=True)
         page.people = everybody.count()
     return page
+
+
+@dataclass
+class Goes:
+    """What goes with access that is ended or lowered, said before: offers to its party, what its party has sent,
+    and the live code.
+    """
+
+    taken_back: TakenBack
+    sent: list[Invitation]
+    code: Invitation | None
+
+    def __bool__(self) -> bool:
+        return bool(self.taken_back or self.sent or self.code)
+
+
+def what_goes_with(ending: removing.Ending) -> Goes:
+    """What goes with access that ends."""
+    viewer = ending.viewer
+    return Goes(
+        taken_back=removing.offers_to_take_back(ending),
+        sent=removing.sent_that_end(ending.accesses, viewer),
+        code=removing.code_to_withdraw(ending.accesses, viewer),
+    )
+
+
+def what_goes_with_level(viewer: Viewer, access: Access, level: Level) -> Goes:
+    """What goes with another level; nothing, unless it is lower."""
+    change = changing.Change(viewer, access, level, access.ends_at)
+    if not change.lowers:
+        return Goes(TakenBack(), [], None)
+    code = Invitation.objects.live_code_of(viewer.location)
+    return Goes(
+        taken_back=changing.offers_to_take_back(change),
+        sent=removing.sent_that_end([access], viewer),
+        code=code if code and code.level > level else None,
+    )
 
 
 def invitations_that_end(viewer: Viewer, access: Access) -> int:

@@ -17,7 +17,8 @@ from sharing.access import changing
 from sharing.invitations.forms import TermsForm
 from sharing.pages import do, page, sheet_or_page, to_tab
 from sharing.permissions import Viewer
-from sharing.tab.entry import invitations_that_end, page_of
+from sharing.tab import undoing
+from sharing.tab.entry import Goes, invitations_that_end, page_of, what_goes_with_level
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -49,11 +50,22 @@ def _change(request: HttpRequest, viewer: Viewer, access: Access) -> HttpRespons
     lost = own and not changing.gives_more(access, level, ends_at) and (level, ends_at) != _terms(access)
     if lost and request.POST.get("sure") != "on":
         return _ask(request, viewer, access, form)
+    goes = None if own else what_goes_with_level(viewer, access, level)
+    if goes and request.POST.get("sure") != "on":
+        return _show(request, viewer, access, form, goes=goes)
+    let_stand = request.POST.get("let_stand") == "on"
+
+    def act() -> Access:
+        return changing.change_terms(
+            access=access, by=request.user, level=level, ends_at=ends_at, let_stand=let_stand
+        )
+
     try:
-        changing.change_terms(access=access, by=request.user, level=level, ends_at=ends_at)
+        undo = None if own and act() else undoing.do_undoably(viewer.location, request.user, act)[1]
     except Refusal as refusal:
         form.add_error(refusal.field or None, str(refusal))
         return _show(request, viewer, access, form, status=422)
+    undoing.offer_undo(request, undo)
     messages.success(request, _said(access, level, ends_at))
     return to_tab(viewer.location)
 
@@ -91,10 +103,15 @@ def _form(viewer: Viewer, access: Access, data: object = None) -> TermsForm:
 
 
 def _show(
-    request: HttpRequest, viewer: Viewer, access: Access, form: TermsForm, status: int = 200
+    request: HttpRequest,
+    viewer: Viewer,
+    access: Access,
+    form: TermsForm,
+    status: int = 200,
+    goes: Goes | None = None,
 ) -> HttpResponse:
     may_set = viewer.may_reach_terms_of(access) and viewer.location.archived_at is None
-    context = page(viewer.location, about=page_of(viewer, access), form=form if may_set else None)
+    context = page(viewer.location, about=page_of(viewer, access), form=form if may_set else None, goes=goes)
     return render(request, sheet_or_page(request, "entry"), context, status=status)
 
 

@@ -10,4 +10,5 @@ urlpatterns = [
     path("access/<uuid:access>/extend/", entry_views.extend, name="extend"),
     path("access/<uuid:access>/level/", views.change_level, name="change_level"),
     path("access/<uuid:access>/remove/", views.remove, name="remove"),
+    path("undo/<uuid:act>/", views.undo, name="undo"),
 ]

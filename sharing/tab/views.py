@@ -13,10 +13,13 @@ from locations.levels import Level
 from locations.models import Access, Location
 from portal.errors import Refusal
 from sharing.access import changing, removing
-from sharing.models import Invitation
+from sharing.models import Invitation, Undo
 from sharing.pages import do, page, sheet_or_page, to_tab
 from sharing.permissions import Viewer
+from sharing.tab import undoing
 from sharing.tab.entries import tab_of
+from sharing.tab.entry import what_goes_with, what_goes_with_level
+from sharing.tab.undoing import UNDO, offer_undo
 
 
 @require_safe
@@ -26,28 +29,66 @@ def permissions(request: HttpRequest, uuid: UUID) -> HttpResponse:
     note_opened(location, request.user)
     query = request.GET.get("q", "").replace("\0", "").strip()[:200]
     tab = tab_of(Viewer.on_page(request.user, location), query)
-    return render(request, "sharing/permissions.html", page(location, tab=tab))
+    undo = undoing.offered_to(request.user, location, request.session.get(UNDO, ""))
+    return render(request, "sharing/permissions.html", page(location, tab=tab, undo=undo))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def change_level(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse:
-    """Give somebody another level, in place."""
+    """Say what another level ends, then give it: never without a press, and not before that was read."""
     location = Location.objects.get_visible(request.user, uuid, Level.MANAGE)
+    viewer = Viewer.on_page(request.user, location)
+    found = viewer.accesses.get(get_object_or_404(Access, location=location, uuid=access).pk)
+    chosen = (request.POST if request.method == "POST" else request.GET).get("level", "")
+    level = Level(int(chosen)) if chosen in map(str, Level.values) else None
+    if request.method == "POST" and level is None:
+        messages.error(request, _("Choose one of the levels."))
+        return to_tab(location)
+    if found not in viewer.live or not viewer.may_change(found):
+        messages.error(request, _("This access is not yours to change."))
+        return to_tab(location)
+    goes = what_goes_with_level(viewer, found, level or Level(found.level))
+    if request.method == "POST" and level and (not goes or request.POST.get("sure") == "on"):
+        return _change_level(request, viewer, found, level)
+    levels = [one for one in Level if one <= (viewer.level or 0)]
+    context = page(location, access=found, level=level or Level(found.level), levels=levels, goes=goes)
+    is_row = request.method != "POST" and request.htmx
+    return render(request, "sharing/level.html#goes" if is_row else sheet_or_page(request, "level"), context)
+
+
+def _change_level(request: HttpRequest, viewer: Viewer, access: Access, level: Level) -> HttpResponse:
+    location = viewer.location
 
     def act() -> str:
-        found = get_object_or_404(Access, location=location, uuid=access)
-        level = request.POST.get("level", "")
         had_code = Invitation.objects.live_code_of(location)
-        if level not in map(str, Level.values):
-            raise Refusal(_("Choose one of the levels."))
-        changed = changing.change_level(access=found, by=request.user, level=Level(int(level)))
-        said = f"{changed.party}: {Level(int(level)).can}."
+        let_stand = request.POST.get("let_stand") == "on"
+        changed, undo = undoing.do_undoably(
+            location,
+            request.user,
+            lambda: changing.change_level(access=access, by=request.user, level=level, let_stand=let_stand),
+        )
+        offer_undo(request, undo)
+        said = f"{changed.party}: {level.can}."
         if had_code and not Invitation.objects.live_code_of(location):
             note = _("They may know the invitation code, so it was withdrawn. You can make a new one.")
             return f"{said} {note}"
         return said
 
     return do(request, location, act)
+
+
+@require_POST
+def undo(request: HttpRequest, uuid: UUID, act: UUID) -> HttpResponse:
+    """Undo what one has just done here; to anybody else there is nothing to undo."""
+    location = Location.objects.get_visible(request.user, uuid, Level.MANAGE)
+    found = get_object_or_404(Undo, location=location, by=request.user, uuid=act)
+    request.session.pop(UNDO, None)
+
+    def do_it() -> str:
+        undoing.undo(undo=found, by=request.user)
+        return _("Undone.")
+
+    return do(request, location, do_it)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -68,16 +109,24 @@ def remove(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse:
         own=viewer.is_own(found),
         loses_it=viewer.holds(found),
         given_on=given_on,
-        code_ends=removing.code_to_withdraw([found, *given_on], viewer),
+        goes=what_goes_with(removing.Ending(viewer, [found], given_on)),
     )
     return render(request, sheet_or_page(request, "remove"), context)
 
 
 def _remove(request: HttpRequest, location: Location, access: Access) -> HttpResponse:
     def act() -> str:
-        removing.remove_access(
-            access=access, by=request.user, also_given_on=request.POST.get("keep_given_on") != "on"
+        _removed, undo = undoing.do_undoably(
+            location,
+            request.user,
+            lambda: removing.remove_access(
+                access=access,
+                by=request.user,
+                also_given_on=request.POST.get("keep_given_on") != "on",
+                let_stand=request.POST.get("let_stand") == "on",
+            ),
         )
+        offer_undo(request, undo)
         if Viewer.on_page(request.user, location).is_own(access):
             return _("{party} has left {location}.").format(party=access.party, location=location)
         return _("{party} no longer has access by this way.").format(party=access.party)

@@ -64,6 +64,13 @@ def what_ends(context: dict[str, Any], membership: Membership) -> dict[str, Any]
     installed = through.filter(reason=Access.Reason.INSTALLED)
     transfers = Transfer.objects.open().filter(invited_by=user, location__in=installed)
     ends = [invitations, of_members, transfers.exclude(location__in=owned)]
+    if not leaves:
+        # As `sharing.access.membership.take_back_from` will: what is open to who has nothing left.
+        lost = through.exclude(location__in=other_ways.values("location")).values("location")
+        addresses = verified_addresses(user)
+        to_them = Invitation.objects.open().filter(kind=Invitation.Kind.PERSON, email__in=addresses)
+        ends.append(to_them.filter(location__in=lost))
+        ends.append(Transfer.objects.open().filter(email__in=addresses, location__in=lost))
     ended = [rows.order_by().values("uuid") for rows in ends]
     return {
         "membership": membership,

@@ -53,6 +53,13 @@ def renew(*, transfer: Transfer, by: User) -> Transfer:
         return _send(transfer, viewer, transfer.message)
 
 
+def send_again(transfer: Transfer) -> None:
+    """Send a withdrawn one again in the name of whoever sent it, under the caller's lock on its location: who
+    withdrew it has undone that.
+    """
+    _send(transfer, Viewer.of(transfer.invited_by, transfer.location), transfer.message)
+
+
 @transaction.atomic
 def withdraw(*, transfer: Transfer, by: User) -> bool:
     """Take it back; whether there was anything to take back. Raises Refusal once accepted."""

@@ -162,7 +162,7 @@
     if (event.defaultPrevented || form.method === "dialog") return;
     if (form.ariaBusy === "true") return event.preventDefault();
     if (sentence && !window.confirm(sentence)) return event.preventDefault();
-    const quiet = sheet()?.contains(form) || form.querySelector("select[data-save]") || "quiet" in form.dataset;
+    const quiet = sheet()?.contains(form) || "quiet" in form.dataset;
     if (window.htmx && quiet && form.method === "post") {
       event.preventDefault();
       if (!sheet().contains(form)) opener = event.submitter;
@@ -176,8 +176,14 @@
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) for (const form of document.forms) busy(form, false);
   });
+  /* Choosing changes nothing: Save and Cancel come forward, and what else it ends. */
   on("change", ({ target }) => {
-    if (target.matches("select[data-save]")) target.form.requestSubmit();
+    if (target.matches("[data-choose]")) target.form.classList.toggle("changed", !target.selectedOptions[0].defaultSelected);
+  });
+  on("reset", ({ target }) => {
+    target.classList.remove("changed");
+    target.querySelector(".goes")?.replaceChildren();
+    target.querySelector("[data-choose]")?.focus();
   });
   const focusBad = (place) => place.querySelector("[aria-invalid=true]")?.focus();
 
