@@ -40,8 +40,8 @@ class ActingAdmin(SupportAdmin):
         act: Callable[[Any, HttpRequest, str], str],
         goes: Callable[[Any, HttpRequest], Any] = lambda thing, request: None,
     ) -> URLPattern:
-        """The page of one act: what it is about, what goes with it, a reason, a button. `act` returns what was
-        done.
+        """The page of one act: what it is about, what goes with it, a reason, a button. `act` returns what it
+        has done.
         """
 
         def view(request: HttpRequest, object_id: str) -> HttpResponse:

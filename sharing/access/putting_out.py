@@ -9,14 +9,17 @@ of an invitation to many, what it asks for. A lowered level lowers what was offe
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Self
 
+from allauth.account.models import EmailAddress
+from django.db.models import Q, Value
 from django.utils import timezone
 
 from locations.levels import Level
 from locations.models import Access, Location
 from locations.permissions import Party
 from organisations.models import Organisation
-from portal.accounts.addresses import verified_addresses
 from portal.activity.record import record_all
 from portal.models import User
 from portal.verbs import Verb
@@ -61,23 +64,23 @@ def taken_back_with(
     ending: Collection[Access] = (),
     lowering: Mapping[int, Level] | None = None,
 ) -> TakenBack:
-    """What goes with these losses. Four queries for each party, however many locations.
+    """What goes with these losses. One query; where something is open two more, and for each whom it is for.
 
     What its party has left is asked of the database, but for what is `ending` and, by primary key, `lowering`
     to another level: so it can be said before anything happens.
     """
-    of_party: dict[Party, dict[Location, int]] = defaultdict(dict)
+    had: dict[Party, dict[int, int]] = defaultdict(dict)
     for loss in losses:
-        of_location = of_party[loss.party]
-        of_location[loss.location] = max(loss.had, of_location.get(loss.location, 0))
+        had[loss.party][loss.location.pk] = max(loss.had, had[loss.party].get(loss.location.pk, 0))
     found = TakenBack()
-    for party, had in of_party.items():
-        ways = party_ways(party, list(had))
-        left = {one.pk: _left(ways.get(one.pk, ()), ending, lowering or {}) for one in had}
+    if not had:
+        return found
+    for party, open_to_them in _open_to(had).items():
+        here = {pk: level for pk, level in had[party].items() if pk in open_to_them.locations}
+        ways = party_ways(party, list(open_to_them.locations.values()))
+        left = {pk: _Left.of(ways.get(pk, ()), ending, lowering or {}) for pk in here}
         # Of several ways one that gave no more may go: nothing is lowered then.
-        less = [one for one, level in had.items() if _highest(left[one.pk]) < level]
-        if less:
-            _look(found, party, less, left)
+        open_to_them.take_back({pk: left[pk] for pk, level in here.items() if left[pk].level < level}, found)
     return found
 
 
@@ -97,53 +100,97 @@ def take_back(losses: Iterable[Loss], by: User) -> None:
     _refuse(found.requests, by)
 
 
-def _left(
-    ways: Iterable[Access], ending: Collection[Access], lowering: Mapping[int, Level]
-) -> list[tuple[Access, int]]:
-    """By which ways the party still has access, and at which level."""
-    return [(way, lowering.get(way.pk, way.level)) for way in ways if way not in ending]
+@dataclass
+class _Left:
+    """What a party has left on one location: by which ways, each at which level."""
+
+    ways: list[tuple[Access, int]]
+
+    @classmethod
+    def of(cls, ways: Iterable[Access], ending: Collection[Access], lowering: Mapping[int, Level]) -> Self:
+        return cls([(way, lowering.get(way.pk, way.level)) for way in ways if way not in ending])
+
+    @property
+    def level(self) -> int:
+        return max((level for _way, level in self.ways), default=0)
+
+    def lasts_as_long_as(self, ends_at: datetime | None) -> bool:
+        """Whether what gives the most does."""
+        return any(way.lasts_as_long_as(ends_at) for way, level in self.ways if level == self.level)
 
 
-def _highest(ways: Iterable[tuple[Access, int]]) -> int:
-    return max((level for _way, level in ways), default=0)
+@dataclass
+class _Open:
+    """What is open to one party."""
+
+    invitations: list[Invitation] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+    requests: list[AccessRequest] = field(default_factory=list)
+
+    @property
+    def locations(self) -> dict[int, Location]:
+        """Where, by primary key."""
+        offered = [*(one.location for one in self.invitations), *(one.location for one in self.transfers)]
+        asked = [
+            one.thing if isinstance(one.thing, Location) else Location(pk=one.number) for one in self.requests
+        ]
+        return {one.pk: one for one in (*offered, *asked)}
+
+    def take_back(self, left: Mapping[int, _Left], found: TakenBack) -> None:
+        """Add to `found` what gives more than is `left` there."""
+        for invitation in self.invitations:
+            there = left.get(invitation.location_id)
+            if there is None or invitation.level <= there.level:
+                continue
+            if there.level and not there.lasts_as_long_as(invitation.access_ends_at):
+                found.lowered.append((invitation, Level(there.level)))
+            else:
+                found.invitations.append(invitation)
+        # Whoever becomes Owner has Manage, which is more than any of them has left.
+        found.transfers += [one for one in self.transfers if one.location_id in left]
+        for request in self.requests:
+            offer = request.invitation
+            there = left.get(offer.location_id if offer else request.number or 0)
+            if there and (there.level == 0 or (offer is not None and offer.level > there.level)):
+                found.requests.append(request)
 
 
-def _look(
-    found: TakenBack,
-    party: Party,
-    locations: list[Location],
-    left: dict[int, list[tuple[Access, int]]],
-) -> None:
-    for invitation in _invitations_to(party, locations):
-        ways = left[invitation.location_id]
-        level = _highest(ways)
-        if invitation.level <= level:
-            continue
-        covered = any(way.lasts_as_long_as(invitation.access_ends_at) for way, at in ways if at == level)
-        if level and not covered:
-            found.lowered.append((invitation, Level(level)))
-        else:
-            found.invitations.append(invitation)
-    if isinstance(party, Organisation):
-        return
-    # Whoever becomes Owner has Manage, which is more than any of them has left.
-    transfers = Transfer.objects.open().filter(location__in=locations)
-    found.transfers += transfers.filter(email__in=verified_addresses(party)).with_all()
-    for request in AccessRequest.objects.waiting_on(locations).filter(user=party).with_all():
-        offer = request.invitation
-        level = _highest(left[offer.location_id if offer else request.number or 0])
-        if level == 0 or (offer is not None and offer.level > level):
-            found.requests.append(request)
+def _open_to(had: Mapping[Party, Mapping[int, int]]) -> dict[Party, _Open]:
+    """What is open to each of these parties itself; a code is nobody's. One query where there is nothing."""
+    locations = {pk for of_party in had.values() for pk in of_party}
+    people = {party.pk: party for party in had if isinstance(party, User)}
+    organisations = {party.pk: party for party in had if isinstance(party, Organisation)}
+    addresses = EmailAddress.objects.filter(user__in=list(people), verified=True)
+    theirs = {"email__in": addresses.values("email")}
+    sent = Invitation.objects.open().filter(location__in=locations)
+    arms: list[Any] = [
+        sent.filter(
+            Q(kind=Invitation.Kind.PERSON, **theirs)
+            | Q(kind=Invitation.Kind.ORGANISATION, organisation__in=list(organisations))
+        ),
+        Transfer.objects.open().filter(location__in=locations, **theirs),
+        AccessRequest.objects.waiting_on(locations).filter(user__in=list(people)),
+    ]
+    keys = [arm.order_by().values_list(Value(number), "pk") for number, arm in enumerate(arms)]
+    ids: dict[int, list[int]] = defaultdict(list)
+    for number, pk in keys[0].union(*keys[1:], all=True):
+        ids[number].append(pk)
+    found: dict[Party, _Open] = defaultdict(_Open)
+    whose: dict[str, Party] = {}
+    if people and (ids[0] or ids[1]):
+        whose = {email: people[user] for email, user in addresses.values_list("email", "user")}
+    for invitation in _loaded(Invitation, ids[0]):
+        party = whose[invitation.email] if invitation.email else organisations[invitation.organisation_id]
+        found[party].invitations.append(invitation)
+    for transfer in _loaded(Transfer, ids[1]):
+        found[whose[transfer.email]].transfers.append(transfer)
+    for request in _loaded(AccessRequest, ids[2]):
+        found[people[request.user_id]].requests.append(request)
+    return found
 
 
-def _invitations_to(party: Party, locations: list[Location]) -> list[Invitation]:
-    """The open ones to the party itself; a code is nobody's."""
-    open_ones = Invitation.objects.open().filter(location__in=locations)
-    if isinstance(party, Organisation):
-        theirs = open_ones.filter(kind=Invitation.Kind.ORGANISATION, organisation=party)
-    else:
-        theirs = open_ones.filter(kind=Invitation.Kind.PERSON, email__in=verified_addresses(party))
-    return list(theirs.with_all().order_by("location_id", "pk"))
+def _loaded(model: Any, ids: Collection[int]) -> Iterable[Any]:
+    return model.objects.with_all().filter(pk__in=ids).order_by("pk") if ids else ()
 
 
 def _refuse(requests: Collection[AccessRequest], by: User) -> None:

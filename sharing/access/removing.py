@@ -1,7 +1,7 @@
 """Taking access back (product rule 3)."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,6 +12,7 @@ from locations import services as locations
 from locations.levels import Level
 from locations.models import Access, Location
 from locations.permissions import Party
+from organisations.models import Membership
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb
@@ -139,27 +140,28 @@ def offers_to_take_back(ending: Ending) -> TakenBack:
     return taken_back_with(ending.losses, ending=ending.accesses)
 
 
-def sent_that_end(ending: Collection[Access], viewer: Viewer) -> list[Invitation]:
-    """The open invitations of those who can share the location no longer without these. No code: see
-    `code_to_withdraw`. One query for each who has sent some.
+def sent_that_end(
+    invitations: Iterable[Invitation], ending: Collection[Access], viewer: Viewer
+) -> list[Invitation]:
+    """Of these open ones, those of whoever can share the location no longer without what is `ending`.
+
+    A query or two for each who holds some of it and has sent some.
     """
-    found = Invitation.objects.open().filter(location=viewer.location).exclude(kind=Invitation.Kind.CODE)
-    sent: dict[User, list[Invitation]] = defaultdict(list)
-    for invitation in found.with_all():
-        sent[invitation.invited_by].append(invitation)
-    ending_ids = [access.pk for access in ending]
+    people = {access.user_id for access in ending}
+    organisations = [access.organisation_id for access in ending if access.organisation_id]
     managed = Access.objects.live().filter(location=viewer.location, level=Level.MANAGE)
+    managed = managed.exclude(pk__in=[access.pk for access in ending])
+    sent: dict[User, list[Invitation]] = defaultdict(list)
+    for invitation in invitations:
+        sent[invitation.invited_by].append(invitation)
+    members = Membership.objects.filter(organisation__in=organisations, user__in=list(sent))
+    people |= set(members.values_list("user_id", flat=True) if organisations and sent else ())
     return [
         invitation
-        for inviter, invitations in sent.items()
-        if not managed.reaching(inviter).exclude(pk__in=ending_ids).exists()
-        for invitation in invitations
+        for inviter, theirs in sent.items()
+        if inviter.pk in people and not managed.reaching(inviter).exists()
+        for invitation in theirs
     ]
-
-
-def code_to_withdraw(ending: list[Access], viewer: Viewer) -> Invitation | None:
-    """The live code, where somebody is put out who may know it: by having used it, or by Manage."""
-    return Invitation.objects.live_code_of(viewer.location) if knows_the_code(ending, viewer) else None
 
 
 def knows_the_code(ending: list[Access], viewer: Viewer) -> bool:

@@ -36,7 +36,7 @@ def settle_what_waits(locations: Collection[Location]) -> None:
     """
     sent = Invitation.objects.unsettled().exclude(kind=Invitation.Kind.CODE)
     invitations = list(sent.filter(location__in=locations).with_all())
-    requests = list(AccessRequest.objects.waiting_on(locations).with_all())
+    requests = list(AccessRequest.objects.waiting_on([one.pk for one in locations]).with_all())
     if not invitations and not requests:
         return
     held = _Held.by_those(invitations, requests, locations)

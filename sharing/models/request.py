@@ -51,15 +51,14 @@ class AccessRequestQuerySet(models.QuerySet[Any]):
         """Those nobody has answered, be it that they can be answered no longer."""
         return self.filter(state="pending")
 
-    def waiting_on(self, locations: Collection[Location]) -> Self:
-        """What nobody has answered about these locations: by number, whether anybody has looked it up or not,
-        or to use an invitation. Each arm goes by an index of its own.
+    def waiting_on(self, locations: Collection[int]) -> Self:
+        """What nobody has answered about these locations (primary keys): by number, whether anybody has looked
+        it up or not, or to use an invitation. Each arm goes by an index of its own.
         """
-        ids = [location.pk for location in locations]
         waiting = self.waiting()
         arms = [
-            waiting.filter(number__in=ids),
-            waiting.filter(invitation__location__in=ids),
+            waiting.filter(number__in=locations),
+            waiting.filter(invitation__location__in=locations),
         ]
         found = [arm.order_by().values("pk") for arm in arms]
         return waiting.filter(pk__in=found[0].union(*found[1:]))

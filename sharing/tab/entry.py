@@ -1,6 +1,6 @@
 """All about one entry of the Permissions tab."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from locations.levels import Level
 from locations.models import Access
@@ -46,13 +46,13 @@ def page_of(viewer: Viewer, access: Access) -> EntryPage:
 
 @dataclass
 class Goes:
-    """What goes with access that is ended or lowered, said before: offers to its party, what its party has sent,
-    and the live code.
+    """What goes with access that is ended or lowered, said before: what is open to its party, what its party
+    has sent, and the live code.
     """
 
-    taken_back: TakenBack
-    sent: list[Invitation]
-    code: Invitation | None
+    taken_back: TakenBack = field(default_factory=TakenBack)
+    sent: list[Invitation] = field(default_factory=list)
+    code: Invitation | None = None
 
     def __bool__(self) -> bool:
         return bool(self.taken_back or self.sent or self.code)
@@ -60,11 +60,12 @@ class Goes:
 
 def what_goes_with(ending: removing.Ending) -> Goes:
     """What goes with access that ends."""
-    viewer = ending.viewer
+    sent, code = _open_on(ending.viewer)
+    knows = removing.knows_the_code(ending.accesses, ending.viewer)
     return Goes(
         taken_back=removing.offers_to_take_back(ending),
-        sent=removing.sent_that_end(ending.accesses, viewer),
-        code=removing.code_to_withdraw(ending.accesses, viewer),
+        sent=removing.sent_that_end(sent, ending.accesses, ending.viewer),
+        code=code if knows else None,
     )
 
 
@@ -72,13 +73,20 @@ def what_goes_with_level(viewer: Viewer, access: Access, level: Level) -> Goes:
     """What goes with another level; nothing, unless it is lower."""
     change = changing.Change(viewer, access, level, access.ends_at)
     if not change.lowers:
-        return Goes(TakenBack(), [], None)
-    code = Invitation.objects.live_code_of(viewer.location)
+        return Goes()
+    sent, code = _open_on(viewer)
     return Goes(
         taken_back=changing.offers_to_take_back(change),
-        sent=removing.sent_that_end([access], viewer),
+        sent=removing.sent_that_end(sent, [access], viewer),
         code=code if code and code.level > level else None,
     )
+
+
+def _open_on(viewer: Viewer) -> tuple[list[Invitation], Invitation | None]:
+    """The open invitations of the location, and its live code. One query."""
+    found = list(Invitation.objects.open().filter(location=viewer.location).with_all())
+    codes = [one for one in found if one.kind == Invitation.Kind.CODE]
+    return [one for one in found if one not in codes], next(iter(codes), None)
 
 
 def invitations_that_end(viewer: Viewer, access: Access) -> int:

@@ -31,11 +31,25 @@ def entry(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse:
         messages.info(request, _("This access has ended."))
         return to_tab(location)
     if request.method != "POST":
-        return _show(request, viewer, found, _form(viewer, found))
+        return _look(request, viewer, found)
     if not viewer.may_reach_terms_of(found):
         messages.error(request, _("This access is not yours to change."))
         return to_tab(location)
     return _change(request, viewer, found)
+
+
+def _look(request: HttpRequest, viewer: Viewer, access: Access) -> HttpResponse:
+    """The page; with `?level=` what another level would be, in the row where it was chosen or here."""
+    chosen = request.GET.get("level", "")
+    level = Level(int(chosen)) if chosen in map(str, Level.values) else None
+    if level is None or not viewer.may_change(access) or level > (viewer.level or 0):
+        return _show(request, viewer, access, _form(viewer, access))
+    goes = what_goes_with_level(viewer, access, level)
+    if request.htmx:
+        context = page(viewer.location, access=access, level=level, goes=goes)
+        return render(request, "sharing/_level.html", context)
+    form = _form(viewer, access, level=level)
+    return _show(request, viewer, access, form, goes=goes)
 
 
 def _change(request: HttpRequest, viewer: Viewer, access: Access) -> HttpResponse:
@@ -91,10 +105,10 @@ def _terms(access: Access) -> changing.Terms:
     return Level(access.level), access.ends_at
 
 
-def _form(viewer: Viewer, access: Access, data: object = None) -> TermsForm:
+def _form(viewer: Viewer, access: Access, data: object = None, *, level: Level | None = None) -> TermsForm:
     """What the viewer may choose: up to their own level, and of their own access up to what it is."""
     most = (viewer.level or 0) if viewer.may_change(access) else access.level
-    initial = {"level": access.level, "access_ends": access.ends_at and date_of(access.ends_at)}
+    initial = {"level": level or access.level, "access_ends": access.ends_at and date_of(access.ends_at)}
     form = TermsForm(data, initial=initial, levels=[level for level in Level if level <= most])
     if not viewer.may_change(access) and access.user_id:
         form.fields["level"].label = _("You can")

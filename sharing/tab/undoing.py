@@ -53,7 +53,7 @@ _State = dict[str, dict[int, list[Any]]]
 
 @transaction.atomic
 def do_undoably(location: Location, by: User, act: Callable[[], _Result]) -> tuple[_Result, Undo | None]:
-    """Do it, and keep how it was; returns what it returned, and what undoes it. None where nothing changed."""
+    """Do it, and keep how it was; returns what it returned, and what undoes it (None: nothing changed)."""
     location = locations.lock_location(location)
     before = _state_of(location)
     result = act()
@@ -126,7 +126,7 @@ def _state_of(location: Location) -> _State:
             pk: [] for pk in Transfer.objects.open().filter(location=location).values_list("pk", flat=True)
         },
         "request": {
-            pk: [] for pk in AccessRequest.objects.waiting_on([location]).values_list("pk", flat=True)
+            pk: [] for pk in AccessRequest.objects.waiting_on([location.pk]).values_list("pk", flat=True)
         },
     }
 

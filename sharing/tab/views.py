@@ -18,8 +18,7 @@ from sharing.pages import do, page, sheet_or_page, to_tab
 from sharing.permissions import Viewer
 from sharing.tab import undoing
 from sharing.tab.entries import tab_of
-from sharing.tab.entry import what_goes_with, what_goes_with_level
-from sharing.tab.undoing import UNDO, offer_undo
+from sharing.tab.entry import what_goes_with
 
 
 @require_safe
@@ -29,45 +28,28 @@ def permissions(request: HttpRequest, uuid: UUID) -> HttpResponse:
     note_opened(location, request.user)
     query = request.GET.get("q", "").replace("\0", "").strip()[:200]
     tab = tab_of(Viewer.on_page(request.user, location), query)
-    undo = undoing.offered_to(request.user, location, request.session.get(UNDO, ""))
-    return render(request, "sharing/permissions.html", page(location, tab=tab, undo=undo))
+    offered = undoing.offered_to(request.user, location, request.session.get(undoing.UNDO, ""))
+    return render(request, "sharing/permissions.html", page(location, tab=tab, undo=offered))
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_POST
 def change_level(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse:
-    """Say what another level ends, then give it: never without a press, and not before that was read."""
+    """Give somebody another level; what goes with it `entry_views.entry` has said."""
     location = Location.objects.get_visible(request.user, uuid, Level.MANAGE)
-    viewer = Viewer.on_page(request.user, location)
-    found = viewer.accesses.get(get_object_or_404(Access, location=location, uuid=access).pk)
-    chosen = (request.POST if request.method == "POST" else request.GET).get("level", "")
-    level = Level(int(chosen)) if chosen in map(str, Level.values) else None
-    if request.method == "POST" and level is None:
-        messages.error(request, _("Choose one of the levels."))
-        return to_tab(location)
-    if found not in viewer.live or not viewer.may_change(found):
-        messages.error(request, _("This access is not yours to change."))
-        return to_tab(location)
-    goes = what_goes_with_level(viewer, found, level or Level(found.level))
-    if request.method == "POST" and level and (not goes or request.POST.get("sure") == "on"):
-        return _change_level(request, viewer, found, level)
-    levels = [one for one in Level if one <= (viewer.level or 0)]
-    context = page(location, access=found, level=level or Level(found.level), levels=levels, goes=goes)
-    is_row = request.method != "POST" and request.htmx
-    return render(request, "sharing/level.html#goes" if is_row else sheet_or_page(request, "level"), context)
-
-
-def _change_level(request: HttpRequest, viewer: Viewer, access: Access, level: Level) -> HttpResponse:
-    location = viewer.location
 
     def act() -> str:
-        had_code = Invitation.objects.live_code_of(location)
+        found = get_object_or_404(Access, location=location, uuid=access)
+        chosen = request.POST.get("level", "")
+        if chosen not in map(str, Level.values):
+            raise Refusal(_("Choose one of the levels."))
+        level, had_code = Level(int(chosen)), Invitation.objects.live_code_of(location)
         let_stand = request.POST.get("let_stand") == "on"
         changed, undo = undoing.do_undoably(
             location,
             request.user,
-            lambda: changing.change_level(access=access, by=request.user, level=level, let_stand=let_stand),
+            lambda: changing.change_level(access=found, by=request.user, level=level, let_stand=let_stand),
         )
-        offer_undo(request, undo)
+        undoing.offer_undo(request, undo)
         said = f"{changed.party}: {level.can}."
         if had_code and not Invitation.objects.live_code_of(location):
             note = _("They may know the invitation code, so it was withdrawn. You can make a new one.")
@@ -82,7 +64,7 @@ def undo(request: HttpRequest, uuid: UUID, act: UUID) -> HttpResponse:
     """Undo what one has just done here; to anybody else there is nothing to undo."""
     location = Location.objects.get_visible(request.user, uuid, Level.MANAGE)
     found = get_object_or_404(Undo, location=location, by=request.user, uuid=act)
-    request.session.pop(UNDO, None)
+    request.session.pop(undoing.UNDO, None)
 
     def do_it() -> str:
         undoing.undo(undo=found, by=request.user)
@@ -126,7 +108,7 @@ def _remove(request: HttpRequest, location: Location, access: Access) -> HttpRes
                 let_stand=request.POST.get("let_stand") == "on",
             ),
         )
-        offer_undo(request, undo)
+        undoing.offer_undo(request, undo)
         if Viewer.on_page(request.user, location).is_own(access):
             return _("{party} has left {location}.").format(party=access.party, location=location)
         return _("{party} no longer has access by this way.").format(party=access.party)

@@ -226,6 +226,36 @@ class World:
         ends = self.clipped(offer.by, offer.ends)
         return self.shares_by(offer.by) is not None and not self.covers(party, offer.level, ends)
 
+    # --- What waits, and what nobody may come back by ----------------------------------------
+
+    def settle_what_waits(self) -> None:
+        """Who has as much by another way needs no invitation: it is withdrawn, run out or not."""
+        for offer in self.offers:
+            if offer.kind not in ("person", "organisation") or offer.state not in ("pending", "expired"):
+                continue
+            if self.covers(offer.to, offer.level, self.clipped(offer.by, offer.ends)):
+                offer.state = "withdrawn"
+
+    def take_back(self, lost: dict[str, int]) -> None:
+        """Of whom somebody else has ended or lowered the access, who had these levels: what offers more than
+        is left goes with it, or is lowered where something is left that does not last as long.
+        """
+        for offer in self.offers:
+            if not self.open(offer) or offer.to not in lost:
+                continue
+            ways = self.of(offer.to) if offer.to not in self.organisations else self.of_party(offer.to)
+            left = max((way.level for way in ways), default=0)
+            if left >= lost[offer.to] or (offer.kind != "owner" and offer.level <= left):
+                continue
+            lasting = any(way.level == left and way.ends >= offer.ends for way in ways)
+            if offer.kind == "owner" or not left or lasting:
+                offer.state = "withdrawn"
+            else:
+                offer.level = left
+
+    def of_party(self, party: str) -> list[Way]:
+        return [way for way in self.live if way.party == party]
+
     def accept(self, offer: Offer, party: str) -> Way:
         source = self.shares_by(offer.by)
         if offer.kind != "code" or offer.once:
@@ -242,6 +272,7 @@ class World:
             return covering
         way = Way(party, level, reason, by, through, ends)
         self.ways.append(way)
+        self.settle_what_waits()
         return way
 
     def replace_lesser(
@@ -260,11 +291,14 @@ class World:
 
     # --- Taking back ----------------------------------------------------------------------
 
-    def remove(self, by: str, way: Way, also_given_on: bool) -> None:
+    def remove(self, by: str, way: Way, also_given_on: bool, let_stand: bool) -> None:
         ending = [way, *(self.given_on_from(by, way) if also_given_on else [])]
         theirs = self.parties(by)
         code = self.code
+        lost = {each.party: 0 for each in ending if each.party not in theirs}
         for each in ending:
+            if each.party in lost:
+                lost[each.party] = max(lost[each.party], each.level)
             each.ended = True
         self.withdraw_of_those_who_lost()
         known = any(
@@ -272,6 +306,8 @@ class World:
         )
         if code and known:
             code.state = "withdrawn"
+        if not let_stand:
+            self.take_back(lost)
 
     def given_on_from(self, by: str, way: Way) -> list[Way]:
         """What its party gave on, and those again; not of who can share by another way that stays."""
@@ -319,10 +355,10 @@ class World:
             return False
         return source.ends >= ends
 
-    def set_terms(self, by: str, way: Way, level: int, ends: float) -> None:
+    def set_terms(self, by: str, way: Way, level: int, ends: float, let_stand: bool = False) -> None:
         if (level, ends) == (way.level, way.ends):
             return
-        lowered, given_on = level < way.level, self.given_on_from(by, way)
+        lowered, given_on, had = level < way.level, self.given_on_from(by, way), way.level
         self.give_terms(way, level, ends)
         for each in given_on:
             if each.ends > ends:
@@ -331,6 +367,8 @@ class World:
         self.withdraw_of_those_who_lost()
         if lowered and code and code.level > level:
             code.state = "withdrawn"
+        if lowered and not let_stand and way.party not in self.parties(by):
+            self.take_back({way.party: had})
 
     def give_terms(self, way: Way, level: int, ends: float) -> None:
         """Where another way of the same kind covers it wholly, this one ends."""
@@ -338,6 +376,7 @@ class World:
             way.ended = True
         else:
             way.level, way.ends = level, ends
+        self.settle_what_waits()
 
     # --- Handing over ---------------------------------------------------------------------
 
@@ -370,6 +409,7 @@ class World:
                 way.ended = True
         owns = Way(offer.to, MANAGE, "owner", offer.by)
         self.ways.append(owns)
+        self.settle_what_waits()
         code = self.code
         self.withdraw_of_those_who_lost()
         if earlier and code:
@@ -380,7 +420,8 @@ class World:
 
     def leave(self, organisation: str, who: str, put_out: bool) -> None:
         """What they have open and may no longer stand for ends; put out, the code they know too."""
-        had = any(way.party == organisation and way.level == MANAGE for way in self.live)
+        levels = [way.level for way in self.of_party(organisation)]
+        had = MANAGE in levels
         del self.organisations[organisation].roles[who]
         for offer in self.offers:
             if not self.open(offer):
@@ -392,6 +433,18 @@ class World:
                 lost = theirs and self.shares_by(who) is None
             if lost:
                 offer.state = "withdrawn"
+        if put_out and levels:
+            self.take_back({who: max(levels)})
+
+    def join(self, organisation: str, who: str, role: str) -> None:
+        """What waits for them they may see as a member by now; where nothing does, nobody looks."""
+        self.organisations[organisation].roles[who] = role
+        waiting = any(
+            one.to == who and (self.open(one) if one.kind == "owner" else one.state in ("pending", "expired"))
+            for one in self.offers
+        )
+        if self.of_party(organisation) and waiting:
+            self.settle_what_waits()
 
     def expire(self, offers: Iterable[Offer]) -> None:
         for offer in offers:

@@ -337,8 +337,8 @@ class Shares(RuleBasedStateMachine):
 
     # --- Access ---------------------------------------------------------------------------
 
-    @rule(data=st.data(), also=st.booleans())
-    def remove(self, data: Any, also: bool) -> None:
+    @rule(data=st.data(), also=st.booleans(), let_stand=seldom)
+    def remove(self, data: Any, also: bool, let_stand: bool) -> None:
         """Put out or leave; what is over already is told alike to whoever asks."""
         world = self.world
         way = self.pick(
@@ -348,15 +348,17 @@ class Shares(RuleBasedStateMachine):
         access = self.access(way)
         gone = self.expect(
             world.may_end(by, way) or not world.holds(way),
-            lambda: removing.remove_access(access=access, by=self.users[by], also_given_on=also),
+            lambda: removing.remove_access(
+                access=access, by=self.users[by], also_given_on=also, let_stand=let_stand
+            ),
         )
         if gone:
             wanted = [way, *(world.given_on_from(by, way) if also else [])]
             assert {each.pk for each in gone} == {each.pk for each in wanted}
-            world.remove(by, way, also)
+            world.remove(by, way, also, let_stand)
 
-    @rule(data=st.data(), level=level, ends=end)
-    def set_terms(self, data: Any, level: Level, ends: float) -> None:
+    @rule(data=st.data(), level=level, ends=end, let_stand=seldom)
+    def set_terms(self, data: Any, level: Level, ends: float, let_stand: bool) -> None:
         world = self.world
         shares = [way for way in world.live if way.reason not in share_model.STANDING]
         way = self.pick(data, world.ways, shares.__contains__)
@@ -366,10 +368,14 @@ class Shares(RuleBasedStateMachine):
         if self.expect(
             world.may_set(by, way, level, ends),
             lambda: changing.change_terms(
-                access=access, by=self.users[by], level=level, ends_at=self.moment(ends)
+                access=access,
+                by=self.users[by],
+                level=level,
+                ends_at=self.moment(ends),
+                let_stand=let_stand,
             ),
         ):
-            world.set_terms(by, way, level, ends)
+            world.set_terms(by, way, level, ends, let_stand)
 
     @precondition(lambda self: any(way.ends != NEVER for way in self.world.ways))
     @rule(data=st.data())
@@ -418,7 +424,7 @@ class Shares(RuleBasedStateMachine):
             organisations.add_member(
                 organisation=self.rows[at], user=self.users[who], role=role, by=self.users[by]
             )
-            one.roles[who] = role.value
+            self.world.join(at, who, role.value)
         elif who not in one.roles:
             one.accepts_shares = not one.accepts_shares
             organisations.change_organisation(
@@ -507,6 +513,9 @@ class Shares(RuleBasedStateMachine):
         for model, kinds in ((Invitation, ("person", "organisation", "code")), (Transfer, ("owner",))):
             found = set(model.objects.values_list("pk", "state"))
             assert found == {(o.pk, o.state) for o in world.offers if o.kind in kinds}
+            if model is Invitation:
+                levels = set(model.objects.values_list("pk", "level"))
+                assert levels == {(o.pk, o.level) for o in world.offers if o.kind in kinds}
             opened = set(model.objects.open().values_list("pk", flat=True))
             assert opened == {o.pk for o in world.offers if o.kind in kinds and world.open(o)}
         assert projected(self.stage.site) == projection(self.stage.site)

@@ -190,7 +190,7 @@ def test_query_counts(cast: Cast, django_assert_num_queries: Any, parties: int) 
     for url, expected in (
         (LIST, 10),
         (of(cast.contractor), 9),
-        (of(cast.contractor, "end"), 9),
+        (of(cast.contractor, "end"), 10),
     ):
         client.get(url)
         with django_assert_num_queries(expected):
