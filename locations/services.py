@@ -153,7 +153,9 @@ def give_all(
     Access.objects.bulk_create(given)
     # Nothing is taken: what was replaced gave no more and lasted no longer.
     project_all(locations, party, only_more=True)
-    record_all(of_access(Verb.ACCESS_GIVEN, access, recorded_by or by) for access in given)
+    # Whoever undoes an ending acts, and is not who gives.
+    giver = {"given_by": by and by.pk} if recorded_by else {}
+    record_all(of_access(Verb.ACCESS_GIVEN, access, recorded_by or by, **giver) for access in given)
     if given:
         access_grew.send(sender=Access, locations=[access.location for access in given])
     return [*given, *held.values()]

@@ -194,12 +194,15 @@ def _loaded(model: Any, ids: Collection[int]) -> Iterable[Any]:
 
 
 def _refuse(requests: Collection[AccessRequest], by: User) -> None:
-    if not requests:
-        return
-    now = timezone.now()
-    AccessRequest.objects.waiting().filter(pk__in=[one.pk for one in requests]).update(
-        state=AccessRequest.State.REFUSED, settled_by=by, settled_at=now
-    )
+    now, refused = timezone.now(), AccessRequest.State.REFUSED
     verb = {True: Verb.REQUEST_REFUSED, False: Verb.APPROVAL_REFUSED}
-    record_all(of_request(verb[one.offer is None], one, by) for one in requests if one.offer or one.location)
-    requests_refused.send(sender=AccessRequest, requests=requests)
+    for one in requests:
+        one.state, one.settled_by, one.settled_at = refused, by, now
+    AccessRequest.objects.waiting().filter(pk__in=[one.pk for one in requests]).update(
+        state=refused, settled_by=by, settled_at=now
+    )
+    # What nobody has looked up yet was never on the record.
+    known = [one for one in requests if one.offer or one.location]
+    record_all(of_request(verb[one.offer is None], one, by) for one in known)
+    if requests:
+        requests_refused.send(sender=AccessRequest, requests=requests)

@@ -107,7 +107,9 @@ def test_access_taken_away_ends_at_once_also_in_a_tab_that_is_open(stage: Stage,
 
 
 def test_another_level_is_chosen_in_place_and_said(stage: Stage, look: Look) -> None:
-    """Level: saved on change, announced, focus kept, the page not loaded anew; it counts at once."""
+    """Level: passing through it saves nothing; Save and Cancel come forward, with what goes with it; saved, it
+    is announced, the page not loaded anew, it counts at once, and can be undone.
+    """
     name, guest = unique("Bakken"), stage.guest()
     sharer = stage.browser(stage.guest(), look)
     location = create_location(sharer, name)
@@ -117,11 +119,26 @@ def test_another_level_is_chosen_in_place_and_said(stage: Stage, look: Look) -> 
     sharer.evaluate("window.stillHere = true")
     level = sharer.get_by_label(f"What {guest.name} can do")
     level.focus()
+    for _ in range(2):
+        sharer.keyboard.press("ArrowUp")
+    entry = row(sharer, guest.name)
+    expect(entry).to_contain_text(f"{guest.name}: Can view?")
+    expect(page.get_by_role("link", name="Settings")).to_be_visible()
+    entry.get_by_role("button", name="Cancel").click()
+    expect(level.locator("option:checked")).to_have_text("Can manage")
+    expect(entry.get_by_role("button", name="Save")).to_have_count(0)
     level.select_option(label="Can view")
+    entry.get_by_role("button", name="Save").click()
+    expect(said(sharer)).to_contain_text(f"{guest.name}: Can view.")
+    sharer.get_by_role("button", name="Undo").click()
+    expect(said(sharer)).to_contain_text("Undone.")
+    level = sharer.get_by_label(f"What {guest.name} can do")
+    expect(level.locator("option:checked")).to_have_text("Can manage")
+    level.select_option(label="Can view")
+    row(sharer, guest.name).get_by_role("button", name="Save").click()
     expect(said(sharer)).to_contain_text(f"{guest.name}: Can view.")
     level = sharer.get_by_label(f"What {guest.name} can do")
     expect(level.locator("option:checked")).to_have_text("Can view")
-    expect(level).to_be_focused()
     expect(level).to_be_enabled()
     assert sharer.evaluate("window.stillHere") is True
     expect(sharer.locator("#say[role=status] .notice")).to_have_count(1)
@@ -132,6 +149,7 @@ def test_another_level_is_chosen_in_place_and_said(stage: Stage, look: Look) -> 
     assert page.goto(f"{location}settings/").status in {403, 404}
     # A second change in the page that was not loaded anew.
     level.select_option(label="Can configure")
+    row(sharer, guest.name).get_by_role("button", name="Save").click()
     expect(said(sharer)).to_contain_text(f"{guest.name}: Can configure.")
 
 

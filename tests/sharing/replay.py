@@ -57,7 +57,7 @@ def _apply(state: dict[str, Held], entry: Activity) -> None:
         organisation=details["organisation_id"],
         level=details["level"],
         reason=details["reason"],
-        given_by=entry.actor_id if given else state[name].given_by,
+        given_by=entry.details.get("given_by", entry.actor_id) if given else state[name].given_by,
         ends_at=details["ends_at"],
     )
     if not given:

@@ -425,6 +425,14 @@ TAB = {
         post_foreign=foreign(302),
         foreign_changes=ONLY_STRANGER,
     ),
+    # There is nothing of theirs to undo; who can is in tests/sharing/tab/test_undoing.py.
+    "sharing:undo": Row(
+        get=signed_in(405),
+        post=by_level(403, 403, 404),
+        args=lambda side: (side.location.uuid, side.access.uuid),
+        get_foreign=signed_in(405),
+        post_foreign=foreign(404),
+    ),
     # The access is the viewer's own, who can give up part of it but take no more.
     "sharing:entry": Row(
         get=by_level(200, 200, 200),

@@ -1,0 +1,335 @@
+"""Whoever is put out has nothing left to come back by: everywhere access ends or shrinks (product rule 3)."""
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.urls import reverse
+
+from locations.levels import Level
+from locations.models import Access, Location
+from locations.services import settle_ended_access
+from organisations.services import add_member, end_membership
+from portal.mail import outbox
+from portal.models import Activity, OutgoingEmail, User
+from portal.verbs import Verb
+from sharing.access import changing, removing
+from sharing.bulk import jobs, offers
+from sharing.invitations import accepting as invitations_accepting
+from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
+from sharing.models import AccessRequest, BulkJob, Invitation, Offer, Transfer
+from sharing.permissions import Viewer
+from sharing.requests import services as requests
+from sharing.reviews import services as reviews
+from sharing.support import services as support
+from sharing.transfers import services as transfers
+from tests.cast import (
+    MEMBER,
+    Cast,
+    accept,
+    invite,
+    invite_operators,
+    make_location,
+    make_owner,
+    make_person,
+    share,
+)
+from tests.organisations.tools import membership
+from tests.pages import signed_in, text_of
+from tests.tools import html_of, in_days, live, mails, refused
+
+VIEW, CONFIGURE, MANAGE = Level
+PENDING, WITHDRAWN = Invitation.State.PENDING, Invitation.State.WITHDRAWN
+
+
+def view_and_an_offer_of_more(cast: Cast, level: Level = VIEW) -> tuple[Access, Invitation]:
+    """The contractor can view, and the Owner has offered them Manage."""
+    make_owner(cast.site, cast.customer, cast.installer)
+    access = share(cast.site, cast.installer, cast.contractor, level)
+    EmailAddress.objects.create(user=cast.contractor, email="second@test.example", verified=True)
+    offered = invitations.share_with_person(
+        location=cast.site, by=cast.customer, email="second@test.example", level=MANAGE
+    )
+    OutgoingEmail.objects.all().delete()
+    return access, offered
+
+
+def state(one: Invitation | Transfer | AccessRequest) -> tuple[str, User | None]:
+    one.refresh_from_db()
+    return one.state, one.settled_by
+
+
+# --- Every way of being put out ---------------------------------------------------------------------
+
+
+def by_tab(cast: Cast, access: Access) -> None:
+    removing.remove_access(access=access, by=cast.installer)
+
+
+def by_review(cast: Cast, access: Access) -> None:
+    reviews.end(accesses=[access], by=cast.installer)
+
+
+def by_many(cast: Cast, access: Access) -> None:
+    order(cast, BulkJob.Act.END, access)
+
+
+def by_support(cast: Cast, access: Access) -> None:
+    support.end_access(access=access, by=cast.support, because="Asked for by letter")
+
+
+def by_cascade(cast: Cast, access: Access) -> None:
+    """What it was given on from is taken away."""
+    source = share(cast.site, cast.installer, cast.operator)
+    Access.objects.filter(pk=access.pk).update(given_by=cast.operator, given_through=source)
+    removing.remove_access(access=source, by=cast.installer)
+
+
+def order(cast: Cast, act: str, access: Access, **terms: Any) -> None:
+    job = BulkJob(by=cast.installer, act=act, user=access.user, organisation=access.organisation, **terms)
+    job = jobs.draft(job, [cast.site])
+    jobs.confirm(job=job, by=cast.installer)
+    jobs.work_off()
+
+
+def offer_all(cast: Cast, sites: list[Location]) -> None:
+    """Manage of all these to the contractor, in one envelope."""
+    job = BulkJob(by=cast.installer, act=BulkJob.Act.SHARE, email=cast.contractor.email, level=MANAGE)
+    job.language = "da"
+    jobs.confirm(job=jobs.draft(job, sites), by=cast.installer)
+    jobs.work_off()
+
+
+PUT_OUT: list[Callable[[Cast, Access], None]] = [by_tab, by_review, by_many, by_support, by_cascade]
+
+
+@pytest.mark.parametrize("put_out", PUT_OUT)
+def test_an_old_offer_of_more_opens_nothing_again(cast: Cast, put_out: Any) -> None:
+    """Of whoever offered it, to whichever address of theirs; its sender is told, once."""
+    access, offered = view_and_an_offer_of_more(cast)
+    put_out(cast, access)
+    actor = cast.support if put_out is by_support else cast.installer
+    assert state(offered) == (WITHDRAWN, actor)
+    with refused("was withdrawn"):
+        invitations_accepting.accept(invitation=offered, by=cast.contractor, nonce=offered.nonce)
+    assert ("Contractor", "email", MANAGE) not in live(cast.site)
+    assert mails("offers-taken-back") == [("offers-taken-back", "customer@test.example")]
+    # They can always be invited again.
+    accept(invite(cast.site, cast.customer, cast.contractor), cast.contractor)
+
+
+def test_what_is_open_to_others_stays(cast: Cast) -> None:
+    """Bait: a stranger's invitation, the location next door, a code nobody used, an unconfirmed address."""
+    access, offered = view_and_an_offer_of_more(cast)
+    EmailAddress.objects.create(user=cast.contractor, email="not-mine@test.example", verified=False)
+    to_stranger = invite(cast.site, cast.installer, cast.stranger)
+    unconfirmed = invitations.share_with_person(
+        location=cast.site, by=cast.installer, email="not-mine@test.example", level=MANAGE
+    )
+    elsewhere = invite(cast.bait, cast.stranger, cast.contractor)
+    code, _new = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    removing.remove_access(access=access, by=cast.installer)
+    open_ones = set(Invitation.objects.open())
+    assert open_ones == {to_stranger, unconfirmed, elsewhere, code}
+    assert state(offered)[0] == WITHDRAWN
+
+
+def test_an_organisation_that_is_put_out(cast: Cast) -> None:
+    """Its own invitation goes; what its people were offered personally is theirs."""
+    make_owner(cast.site, cast.customer, cast.installer)
+    access = accept(invite_operators(cast, VIEW), cast.operator)
+    more = invite_operators(cast, by=cast.customer)
+    personal = invite(cast.site, cast.customer, cast.operator)
+    removing.remove_access(access=access, by=cast.installer)
+    assert state(more) == (WITHDRAWN, cast.installer) and state(personal)[0] == PENDING
+
+
+def test_its_part_of_an_invitation_to_many_goes_with_it(cast: Cast) -> None:
+    """The rest of the envelope stays, and is what is accepted; with the last of it the envelope goes."""
+    other = make_location(cast.installer, cast.firm, "Other")
+    accesses = [share(site, cast.installer, cast.contractor, VIEW) for site in (cast.site, other)]
+    offer_all(cast, [cast.site, other])
+    offer = Offer.objects.get()
+    removing.remove_access(access=accesses[0], by=cast.installer)
+    offer.refresh_from_db()
+    assert offer.state == PENDING
+    assert [one.location for one in Invitation.objects.open()] == [other]
+    removing.remove_access(access=accesses[1], by=cast.installer)
+    offer.refresh_from_db()
+    assert offer.state == WITHDRAWN and not Invitation.objects.open().exists()
+
+
+def test_becoming_owner_and_what_they_asked_for_go_too(cast: Cast) -> None:
+    access = share(cast.site, cast.installer, cast.contractor, VIEW)
+    transfer = transfers.start(location=cast.site, by=cast.colleague, email=cast.contractor.email)
+    to_other = invite(cast.site, cast.installer, cast.customer)
+    asked = requests.ask_for_approval(invitation=to_other, by=cast.contractor)
+    OutgoingEmail.objects.all().delete()
+    removing.remove_access(access=access, by=cast.installer)
+    assert state(transfer) == (WITHDRAWN, cast.installer)
+    assert state(asked) == (AccessRequest.State.REFUSED, cast.installer)
+    assert mails("request-refused") == [("request-refused", "contractor@test.example")]
+    assert mails("offers-taken-back") == [("offers-taken-back", "colleague@test.example")]
+    assert state(to_other)[0] == PENDING
+
+
+def test_put_out_of_an_organisation(cast: Cast) -> None:
+    """What its Administrator ends, as far as nothing else is left; the page counts it before."""
+    make_owner(cast.site, cast.customer, cast.installer)
+    add_member(organisation=cast.firm, user=cast.contractor, role=MEMBER, by=cast.installer)
+    Access.objects.filter(location=cast.site, organisation=cast.firm).update(level=CONFIGURE)
+    offered = invite(cast.site, cast.customer, cast.contractor)
+    elsewhere = invite(cast.bait, cast.stranger, cast.contractor)
+    place = membership(cast.contractor, cast.firm)
+    question = signed_in(cast.installer).get(f"/organisations/{cast.firm.uuid}/members/{place.uuid}/remove/")
+    assert "1 open invitation is withdrawn" in text_of(question)
+    end_membership(membership=place, by=cast.installer)
+    assert state(offered) == (WITHDRAWN, cast.installer) and state(elsewhere)[0] == PENDING
+
+
+# --- Not put out ------------------------------------------------------------------------------------
+
+
+def test_who_leaves_keeps_what_is_offered(cast: Cast) -> None:
+    access, offered = view_and_an_offer_of_more(cast)
+    removing.remove_access(access=access, by=cast.contractor)
+    assert state(offered)[0] == PENDING
+    assert accept(offered, cast.contractor).level == MANAGE
+
+
+def test_who_leaves_an_organisation_keeps_what_is_offered(cast: Cast) -> None:
+    make_owner(cast.site, cast.customer, cast.installer)
+    add_member(organisation=cast.firm, user=cast.contractor, role=MEMBER, by=cast.installer)
+    Access.objects.filter(location=cast.site, organisation=cast.firm).update(level=CONFIGURE)
+    offered = invite(cast.site, cast.customer, cast.contractor)
+    end_membership(membership=membership(cast.contractor, cast.firm), by=cast.contractor)
+    assert state(offered)[0] == PENDING
+
+
+def test_an_end_date_puts_nobody_out(cast: Cast) -> None:
+    access, offered = view_and_an_offer_of_more(cast)
+    Access.objects.filter(pk=access.pk).update(ends_at=in_days(-1))
+    assert settle_ended_access() == 1
+    assert state(offered)[0] == PENDING
+
+
+def test_they_can_be_let_stand(cast: Cast) -> None:
+    access, offered = view_and_an_offer_of_more(cast)
+    removing.remove_access(access=access, by=cast.installer, let_stand=True)
+    assert state(offered)[0] == PENDING and mails("offers-taken-back") == []
+
+
+def test_of_several_ways_one_that_gave_no_more(cast: Cast) -> None:
+    """Neither the last nor a lower level: nothing else changes."""
+    access, offered = view_and_an_offer_of_more(cast)
+    code, _new = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    Access.objects.filter(pk=access.pk).update(ends_at=in_days(5))
+    second = accept(code, cast.contractor)
+    removing.remove_access(access=second, by=cast.installer)
+    assert state(offered)[0] == PENDING
+
+
+# --- A lowered level --------------------------------------------------------------------------------
+
+
+def test_a_lowered_level_lowers_what_was_offered_beyond_it(cast: Cast) -> None:
+    """Where it would still give something, it gives that much; else it is withdrawn. On the record."""
+    access, offered = view_and_an_offer_of_more(cast, CONFIGURE)
+    changing.change_level(access=access, by=cast.installer, level=VIEW)
+    assert state(offered) == (WITHDRAWN, cast.installer)
+
+    ending = share(cast.site, cast.installer, cast.stranger, CONFIGURE, access_ends_at=in_days(9))
+    for_good = invite(cast.site, cast.customer, cast.stranger)
+    changing.change_level(access=ending, by=cast.installer, level=VIEW)
+    for_good.refresh_from_db()
+    assert (for_good.state, for_good.level) == (PENDING, VIEW)
+    assert Activity.objects.filter(verb=Verb.INVITATION_LOWERED, location_id=cast.site.pk).count() == 1
+    row = OutgoingEmail.objects.filter(kind="offers-taken-back").latest("pk")
+    message = outbox.render(row)
+    assert message is not None and row.recipient == cast.customer
+    assert "gives View now" in html_of(message)
+    assert accept(for_good, cast.stranger).level == VIEW
+
+
+def test_many_at_once_lower_too(cast: Cast) -> None:
+    access, offered = view_and_an_offer_of_more(cast, CONFIGURE)
+    order(cast, BulkJob.Act.TERMS, access, level=VIEW)
+    assert state(offered) == (WITHDRAWN, cast.installer)
+
+
+def test_a_lowered_part_of_many_gives_no_more_than_it_says(cast: Cast) -> None:
+    """Accepting the whole envelope takes each invitation at its own level."""
+    share(cast.site, cast.installer, cast.contractor, CONFIGURE, access_ends_at=in_days(9))
+    offer_all(cast, [cast.site])
+    access = Access.objects.live().get(location=cast.site, user=cast.contractor)
+    changing.change_level(access=access, by=cast.installer, level=VIEW)
+    offer = Offer.objects.get()
+    offers.accept(offer=offer, by=cast.contractor, nonce=offer.nonce)
+    jobs.work_off()
+    assert {level for _party, _why, level in live(cast.site)} == {MANAGE, VIEW}
+
+
+def test_it_is_named_before(cast: Cast) -> None:
+    """With its sender and what it gives; not the address, which may be one that nobody knows to be theirs."""
+    access, _offered = view_and_an_offer_of_more(cast)
+    client = signed_in(cast.installer)
+    tab = f"/locations/{cast.site.uuid}/permissions/access/{access.uuid}/"
+    question = text_of(client.get(f"{tab}remove/"))
+    assert "The invitation from Customer to Manage is withdrawn." in question
+    assert "second@test.example" not in question and "Let these stand" in question
+    client.post(f"{tab}remove/", {"let_stand": "on"})
+    assert Invitation.objects.open().filter(email="second@test.example").exists()
+
+
+def test_the_review_and_the_preview_of_many_name_it_too(cast: Cast) -> None:
+    access, _offered = view_and_an_offer_of_more(cast)
+    client = signed_in(cast.installer)
+    question = text_of(client.get(f"/review/{cast.contractor.uuid}/end/"))
+    assert "The invitation from Customer to Manage is withdrawn. Havnevej 2" in question
+    job = jobs.draft(BulkJob(by=cast.installer, act=BulkJob.Act.END, user=cast.contractor), [cast.site])
+    page = client.get(reverse("sharing:bulk_job", args=[job.uuid]))
+    assert "1 open invitation to Contractor is" in text_of(page)
+    assert access.ended_at is None
+
+
+def test_it_takes_as_many_statements_for_many(cast: Cast, django_assert_max_num_queries: Any) -> None:
+    access, _offered = view_and_an_offer_of_more(cast)
+    people = [make_person(f"more{number}@test.example") for number in range(8)]
+    for person in people:
+        invite(cast.site, cast.customer, person)
+    viewer = Viewer.of(cast.installer, cast.site)
+    with django_assert_max_num_queries(4):
+        found = removing.offers_to_take_back(removing.Ending(viewer, [viewer.accesses[access.pk]], []))
+        assert len(found.invitations) == 1
+
+
+# --- One piece of code ------------------------------------------------------------------------------
+
+# Who may end or change access on the floor below, and why that puts nobody out by itself.
+ASKING = {
+    "sharing/access/removing.py": "end_all",  # takes back
+    "sharing/access/changing.py": "change_all",  # takes back
+    "sharing/transfers/accepting.py": "end_all",  # becoming Owner
+    "sharing/deletion/account.py": "end_all",  # leaving for good
+    "sharing/tab/undoing.py": "change_access",  # brings back
+}
+
+
+def test_nobody_else_ends_or_changes_access() -> None:
+    """A new place that ends or lowers access goes through `removing` or `changing`, or says here why not."""
+    found: dict[str, str] = {}
+    root = Path(removing.__file__).parents[2]
+    for path in sorted((root / "sharing").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr in ("end_all", "end_access", "change_all", "change_access")
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "locations"
+            ):
+                found[str(path.relative_to(root))] = node.attr
+    assert found == ASKING

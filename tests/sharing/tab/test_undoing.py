@@ -1,0 +1,242 @@
+"""Undoing what one has just done on the Permissions tab."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from locations.levels import Level
+from locations.models import Access
+from locations.services import change_location
+from organisations.services import end_membership
+from portal.accounts.deletion import close_account
+from portal.models import Activity, OutgoingEmail, User
+from portal.verbs import Verb
+from sharing.access import changing, removing
+from sharing.invitations import codes as invitations_codes
+from sharing.models import AccessRequest, Invitation, Undo
+from sharing.requests import services as requests
+from sharing.tab import undoing
+from sharing.transfers import services as transfers
+from tests.cast import Cast, accept, invite, invite_operators, make_owner, share
+from tests.organisations.tools import membership
+from tests.pages import said, signed_in, text_of
+from tests.sharing.replay import as_it_is, replay
+from tests.tools import in_days, live, mails, projected, projection, refused
+
+VIEW, CONFIGURE, MANAGE = Level
+
+
+def remove(cast: Cast, access: Access, by: User | None = None, **how: Any) -> Undo:
+    """Removed on the tab; what undoes it."""
+    by = by or cast.installer
+    _ended, undo = undoing.do_undoably(
+        cast.site, by, lambda: removing.remove_access(access=access, by=by, **how)
+    )
+    assert undo is not None
+    return undo
+
+
+def lower(cast: Cast, access: Access, level: Level = VIEW) -> Undo:
+    by = cast.installer
+    _changed, undo = undoing.do_undoably(
+        cast.site, by, lambda: changing.change_level(access=access, by=by, level=level)
+    )
+    assert undo is not None
+    return undo
+
+
+def terms(cast: Cast) -> set[tuple[Any, ...]]:
+    """Who has what, why, by whom, by way of whom, until when."""
+    rows = Access.objects.live().filter(location=cast.site).select_related("given_through")
+    return {
+        (
+            str(one.party),
+            one.level,
+            one.reason,
+            one.given_by_id,
+            str(one.given_through and one.given_through.party),
+            one.ends_at,
+        )
+        for one in rows
+    }
+
+
+def test_what_was_removed_comes_back_with_all_that_went_with_it(cast: Cast) -> None:
+    """Level, end, reason and giver; what was given on; invitations, with a new code and a new e-mail; another
+    live code. Anew, as what has ended stays ended; on the record, and told."""
+    first = share(cast.site, cast.installer, cast.contractor, access_ends_at=in_days(20))
+    share(cast.site, cast.contractor, cast.operator, VIEW)
+    invited = invite(cast.site, cast.contractor, cast.customer, VIEW)
+    transfer = transfers.start(location=cast.site, by=cast.colleague, email=cast.contractor.email)
+    code, _new = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    asked = requests.ask_for_approval(invitation=invited, by=cast.operator2)
+    before, nonces = terms(cast), {one.nonce for one in (invited, code, transfer)}
+    undo = remove(cast, first)
+    assert not Invitation.objects.open().exists() and len(terms(cast)) == 1
+    OutgoingEmail.objects.all().delete()
+    undoing.undo(undo=undo, by=cast.installer)
+    assert terms(cast) == before
+    assert not Access.objects.live().filter(pk=first.pk).exists()
+    for one in (invited, code, transfer):
+        one.refresh_from_db()
+        assert one.is_live() and one.nonce not in nonces
+    assert (invited.invited_by, transfer.invited_by) == (cast.contractor, cast.colleague)
+    asked.refresh_from_db()
+    assert asked.state == AccessRequest.State.PENDING
+    assert mails("access-back") == [
+        ("access-back", "contractor@test.example"),
+        ("access-back", "operator@test.example"),
+    ]
+    assert mails("invitation") == [("invitation", "customer@test.example")]
+    assert mails("transfer") == [("transfer", "contractor@test.example")]
+    entry = Activity.objects.get(verb=Verb.UNDONE)
+    assert (entry.actor_id, entry.location_id) == (cast.installer.pk, cast.site.pk)
+    assert replay() == as_it_is()
+    assert projected(cast.site) == projection(cast.site)
+
+
+def test_a_level_comes_back_with_what_it_had_lowered(cast: Cast) -> None:
+    make_owner(cast.site, cast.customer, cast.installer)
+    access = share(cast.site, cast.installer, cast.contractor, CONFIGURE, access_ends_at=in_days(9))
+    offered = invite(cast.site, cast.customer, cast.contractor)
+    undo = lower(cast, access)
+    offered.refresh_from_db()
+    assert offered.level == VIEW
+    undoing.undo(undo=undo, by=cast.installer)
+    offered.refresh_from_db()
+    access.refresh_from_db()
+    assert (access.level, offered.level, offered.is_live()) == (CONFIGURE, MANAGE, True)
+    assert mails("access-back") == []
+
+
+def test_a_raised_level_goes_down_again(cast: Cast) -> None:
+    access = share(cast.site, cast.installer, cast.contractor, VIEW)
+    undoing.undo(undo=lower(cast, access, MANAGE), by=cast.installer)
+    assert ("Contractor", "email", VIEW) in live(cast.site)
+
+
+def test_the_organisation_that_installed_it_comes_back(cast: Cast) -> None:
+    make_owner(cast.site, cast.customer, cast.installer)
+    before = terms(cast)
+    installed = cast.site.accesses.get(reason="installed")
+    undoing.undo(undo=remove(cast, installed, by=cast.customer), by=cast.customer)
+    assert terms(cast) == before
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        lambda cast: change_location(location=cast.site, by=cast.installer, name="Other"),
+        lambda cast: share(cast.site, cast.installer, cast.contractor, VIEW),
+        lambda cast: invite(cast.site, cast.installer, cast.stranger),
+        lambda cast: Undo.objects.update(at=timezone.now() - timedelta(minutes=10, seconds=1)),
+        lambda cast: Undo.objects.update(done_at=timezone.now()),
+    ],
+    ids=["location", "party", "invited", "late", "done"],
+)
+def test_not_once_anything_has_changed(cast: Cast, since: Callable[[Cast], Any]) -> None:
+    undo = remove(cast, share(cast.site, cast.installer, cast.contractor))
+    since(cast)
+    with refused("no longer be undone"):
+        undoing.undo(undo=Undo.objects.get(pk=undo.pk), by=cast.installer)
+
+
+def test_what_changes_nothing_does_not_count(cast: Cast) -> None:
+    undo = remove(cast, share(cast.site, cast.installer, cast.contractor))
+    Activity.objects.create(verb=Verb.INVITATION_DELIVERED, location_id=cast.site.pk)
+    assert undoing.offered_to(cast.installer, cast.site, str(undo.uuid)) == undo
+
+
+def test_only_whoever_did_it(cast: Cast) -> None:
+    """Not a colleague, not the party itself, not who could do it no longer."""
+    access = share(cast.site, cast.installer, cast.contractor)
+    undo = remove(cast, access)
+    for person in (cast.colleague, cast.contractor, cast.stranger, cast.support):
+        assert undoing.offered_to(person, cast.site, str(undo.uuid)) is None
+        with refused("no longer be undone"):
+            undoing.undo(undo=undo, by=person)
+    undo = remove(cast, share(cast.site, cast.colleague, cast.operator), by=cast.colleague)
+    end_membership(membership=membership(cast.colleague, cast.firm), by=cast.installer)
+    with refused("no longer have the right"):
+        undoing.undo(undo=undo, by=cast.colleague)
+
+
+def test_nothing_to_somebody_who_is_gone(cast: Cast) -> None:
+    undo = remove(cast, share(cast.site, cast.installer, cast.contractor))
+    close_account(user=cast.contractor)
+    with refused("deleted"):
+        undoing.undo(undo=undo, by=cast.installer)
+
+
+def test_twice_is_once(cast: Cast) -> None:
+    undo = remove(cast, accept(invite_operators(cast), cast.operator))
+    undoing.undo(undo=undo, by=cast.installer)
+    with refused("no longer be undone"):
+        undoing.undo(undo=undo, by=cast.installer)
+
+
+def test_they_are_forgotten_after_a_day(cast: Cast) -> None:
+    undo = remove(cast, share(cast.site, cast.installer, cast.contractor))
+    assert undoing.forget_old() == 0
+    Undo.objects.filter(pk=undo.pk).update(at=timezone.now() - timedelta(days=1, minutes=1))
+    assert undoing.forget_old() == 1
+
+
+@pytest.mark.pages
+def test_the_tab_offers_it_while_it_can_be_done(cast: Cast) -> None:
+    """After a level and after a removal; to whoever did it; not once something has changed."""
+    access = share(cast.site, cast.installer, cast.contractor)
+    client, tab = signed_in(cast.installer), reverse("sharing:permissions", args=[cast.site.uuid])
+    page = client.post(
+        reverse("sharing:change_level", args=[cast.site.uuid, access.uuid]), {"level": "1"}, follow=True
+    )
+    assert "Not what you meant?" in text_of(page)
+    page = client.post(reverse("sharing:undo", args=[cast.site.uuid, Undo.objects.get().uuid]), follow=True)
+    assert "Undone." in said(page) and "Not what you meant?" not in text_of(page)
+    access.refresh_from_db()
+    assert access.level == MANAGE
+    page = client.post(reverse("sharing:remove", args=[cast.site.uuid, access.uuid]), follow=True)
+    assert "Not what you meant?" in text_of(page)
+    assert "Not what you meant?" not in text_of(signed_in(cast.colleague).get(tab))
+    share(cast.site, cast.installer, cast.stranger, VIEW)
+    assert "Not what you meant?" not in text_of(client.get(tab))
+
+
+@pytest.mark.pages
+def test_what_goes_with_a_level_stands_there_before(cast: Cast) -> None:
+    """In the row where it was chosen, and without JavaScript on a page; looking changes nothing."""
+    make_owner(cast.site, cast.customer, cast.installer)
+    access = share(cast.site, cast.installer, cast.contractor)
+    invite(cast.site, cast.contractor, cast.stranger, VIEW)
+    invitations_codes.create_code(location=cast.site, by=cast.installer, level=CONFIGURE)
+    client = signed_in(cast.installer)
+    url = reverse("sharing:entry", args=[cast.site.uuid, access.uuid])
+    for headers in ({"HX-Request": "true"}, {}):
+        page = text_of(client.get(f"{url}?level=1", headers=headers))
+        assert "1 open invitation of theirs is withdrawn." in page
+        assert "They may know the invitation code" in page and "Save" in page
+    assert "withdrawn" not in text_of(client.get(f"{url}?level=3"))
+    access.refresh_from_db()
+    assert access.level == MANAGE
+    for level in ("4", "x", "-1", "\0", "3.0"):
+        assert client.get(url, {"level": level}).status_code == 200
+
+
+@pytest.mark.pages
+def test_the_page_of_an_entry_asks_before_more_goes_than_was_chosen(cast: Cast) -> None:
+    access = share(cast.site, cast.installer, cast.contractor)
+    invite(cast.site, cast.contractor, cast.stranger, VIEW)
+    client, url = (
+        signed_in(cast.installer),
+        reverse("sharing:entry", args=[cast.site.uuid, access.uuid]),
+    )
+    page = client.post(url, {"level": "1"})
+    assert page.status_code == 200 and "1 open invitation of theirs is withdrawn." in text_of(page)
+    access.refresh_from_db()
+    assert access.level == MANAGE
+    page = client.post(url, {"level": "1", "sure": "on"}, follow=True)
+    assert "Contractor: Can view." in said(page)
