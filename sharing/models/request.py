@@ -52,8 +52,9 @@ class AccessRequestQuerySet(models.QuerySet[Any]):
         return self.filter(state="pending")
 
     def waiting_on(self, locations: Collection[int]) -> Self:
-        """What nobody has answered about these locations (primary keys): by number, looked up or not, or to use
-        an invitation. Each arm goes by an index of its own.
+        """What nobody has answered about these locations (primary keys): by number, or to use an invitation.
+
+        Each arm goes by an index of its own.
         """
         waiting = self.waiting()
         arms = [
