@@ -176,18 +176,7 @@
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) for (const form of document.forms) busy(form, false);
   });
-  /* Choosing changes nothing: Save and Cancel come forward. */
-  on("change", ({ target }) => {
-    if (target.matches("[data-choose]")) target.form.classList.toggle("changed", !target.selectedOptions[0].defaultSelected);
-  });
-  on("click", ({ target }) => {
-    const choice = document.getElementById(target.dataset?.unchoose);
-    if (!choice) return;
-    choice.form.reset();
-    choice.form.classList.remove("changed");
-    target.closest(".goes")?.replaceChildren();
-    choice.focus();
-  });
+  on("reset", ({ target }) => target.querySelector("select")?.focus());
   const focusBad = (place) => place.querySelector("[aria-invalid=true]")?.focus();
 
   async function copy(button) {

@@ -107,8 +107,8 @@ def test_access_taken_away_ends_at_once_also_in_a_tab_that_is_open(stage: Stage,
 
 
 def test_another_level_is_chosen_in_place_and_said(stage: Stage, look: Look) -> None:
-    """Passing through levels saves nothing; Save and Cancel come forward, with what goes with it. Saved, it is
-    announced, the page not loaded anew, it counts at once, and it can be undone.
+    """Passing through levels saves nothing; Save and Cancel come forward, and what goes with it. Saved, it
+    is announced, the page not loaded anew, it counts at once, and it can be undone.
     """
     name, guest = unique("Bakken"), stage.guest()
     sharer = stage.browser(stage.guest(), look)

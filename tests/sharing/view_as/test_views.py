@@ -231,7 +231,7 @@ STILL = {
     '<a href="/real/" class="tab">y</a>': '<a href="/still/" class="tab">y</a>',
     '<a class="button" href="/x" download>y</a>': '<button type="button" class="button" disabled>y</button>',
     '<button formaction="/x" data-x="1">y</button>': '<button type="button" disabled>y</button>',
-    '<select name="n" data-save><option selected>1': "<select disabled><option selected>1",
+    '<select name="n" hx-get="/x"><option selected>1': "<select disabled><option selected>1",
     "<p title='&quot;'>&lt;&#229;<svg><use /></svg>": "<p title='&quot;'>&lt;&#229;<svg><use /></svg>",
     '<input value="&quot;&gt;" />': '<input value="&quot;&gt;" disabled>',
 }
