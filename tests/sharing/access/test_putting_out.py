@@ -279,7 +279,7 @@ def test_it_is_named_before(cast: Cast) -> None:
     client = signed_in(cast.installer)
     tab = f"/locations/{cast.site.uuid}/permissions/access/{access.uuid}/"
     question = text_of(client.get(f"{tab}remove/"))
-    assert "The invitation from Customer to Manage is withdrawn." in question
+    assert "The invitation from Customer (Manage) is withdrawn." in question
     assert "second@test.example" not in question and "Let these stand" in question
     client.post(f"{tab}remove/", {"let_stand": "on"})
     assert Invitation.objects.open().filter(email="second@test.example").exists()
@@ -289,7 +289,7 @@ def test_the_review_and_the_preview_of_many_name_it_too(cast: Cast) -> None:
     access, _offered = view_and_an_offer_of_more(cast)
     client = signed_in(cast.installer)
     question = text_of(client.get(f"/review/{cast.contractor.uuid}/end/"))
-    assert "The invitation from Customer to Manage is withdrawn. Havnevej 2" in question
+    assert "The invitation from Customer (Manage) is withdrawn. Havnevej 2" in question
     job = jobs.draft(BulkJob(by=cast.installer, act=BulkJob.Act.END, user=cast.contractor), [cast.site])
     page = client.get(reverse("sharing:bulk_job", args=[job.uuid]))
     assert "1 open invitation to Contractor is" in text_of(page)
