@@ -177,13 +177,15 @@ def find_by_key(*, key: str, by: User, network: str) -> Organisation:
         normalised = codes.normalise(key, length=codes.ORGANISATION_KEY_LENGTH)
     except codes.Mistyped:
         raise Refusal(_MISTYPED_KEY if key.strip() else _NO_KEY, field="key") from None
-    if limits.is_spent(limits.WRONG_KEY_BY_ACCOUNT, by.pk):
-        raise Refusal(_TOO_MANY_KEYS, field="key")
+    try:
+        guess = limits.attempt((limits.WRONG_KEY_BY_ACCOUNT, by.pk))
+    except limits.Spent:
+        raise Refusal(_TOO_MANY_KEYS, field="key") from None
     organisation: Organisation | None = Organisation.objects.with_key(normalised).first()
     if organisation is None:
-        tries = [(limits.WRONG_KEY_BY_ACCOUNT, by.pk), (limits.WRONG_KEY_BY_ADDRESS, network)]
-        within = [limits.count(limit, who) for limit, who in tries]
-        raise Refusal(UNKNOWN_KEY if all(within) else _TOO_MANY_KEYS, field="key", looked_up=True)
+        within = limits.count(limits.WRONG_KEY_BY_ADDRESS, network)
+        raise Refusal(UNKNOWN_KEY if within else _TOO_MANY_KEYS, field="key", looked_up=True)
+    guess.give_back()
     return organisation
 
 

@@ -46,15 +46,21 @@ def tracking(request: HttpRequest, provider: str) -> HttpResponse:
         raise Http404
     if not secret_is_set(provider):
         return HttpResponse(status=403)
-    network = client_network(request)
-    if limits.is_spent(limits.WRONG_REPORT_BY_ADDRESS, network):
+    try:
+        guess = limits.attempt((limits.WRONG_REPORT_BY_ADDRESS, client_network(request)))
+    except limits.Spent:
         return HttpResponse(status=429)
     try:
         with acting_from(Origin(via="provider", address=client_address(request))):
-            return _view(provider).as_view()(request)
+            response: HttpResponse = _view(provider).as_view()(request)
     except PermissionDenied:
-        limits.count(limits.WRONG_REPORT_BY_ADDRESS, network)
         return HttpResponse(status=403)
+    except Exception:
+        # An error of ours: the sender was the right one.
+        guess.give_back()
+        raise
+    guess.give_back()
+    return response
 
 
 @cache

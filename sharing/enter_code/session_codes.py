@@ -32,7 +32,9 @@ class TooManyWrongCodes(Exception):
 
 
 def is_throttled(request: HttpRequest) -> bool:
-    """Whether this account, or this network, has tried too many wrong codes for now."""
+    """Whether this account, or this network, has tried too many wrong codes for now: what a page says of it.
+    Whether a code is looked up is decided by `newest`.
+    """
     return any(limits.is_spent(limit, who) for limit, who in _counters(request))
 
 
@@ -43,7 +45,8 @@ def keep(request: HttpRequest, code: str) -> None:
     """
     digest = codes.digest(code, purpose=CODE_PURPOSE)
     how = all_of(request).get(digest, _NEW)
-    _refuse_when_throttled(request, how)
+    if how not in _PROVEN and is_throttled(request):
+        raise TooManyWrongCodes
     held = {key: value for key, value in all_of(request).items() if key != digest}
     _save(request, {**held, digest: how})
 
@@ -86,20 +89,22 @@ def newest(request: HttpRequest) -> tuple[AbstractInvitation | None, Situation]:
     """The invitation of the code that came last, if there is something to say of it to this person.
 
     (None, UNKNOWN) is one and the same for codes that never were and those that ended, and counts as a wrong
-    try once. Raises TooManyWrongCodes when there were too many, before anything is looked up.
+    try once: before it is looked up, and given back when it was right. What is proven, or counted already,
+    costs nothing. Raises TooManyWrongCodes when there were too many, before anything is looked up.
     """
     held = all_of(request)
     digest, how = next(reversed(held.items()))
-    _refuse_when_throttled(request, how)
+    guess = _count_try(request, how)
     invitation = kinds.with_digest(digest)
     claim = Holder(user=_user(request), has_code=True, saw_it_live=how == _LIVE)
     situation = kinds.situation_of(invitation, claim) if invitation else Situation.UNKNOWN
     if situation is not Situation.UNKNOWN:
+        guess.give_back()
         if how not in _PROVEN:
             _save(request, {**held, digest: _FOUND})
         return invitation, situation
     if how == _NEW:
-        _count_wrong_try(request, invitation)
+        _record_wrong_try(request, invitation)
         _save(request, {**held, digest: _COUNTED})
     return None, Situation.UNKNOWN
 
@@ -111,10 +116,20 @@ def saw_live(request: HttpRequest, invitation: AbstractInvitation) -> None:
         _save(request, {**held, invitation.code_digest: _LIVE})
 
 
-def _count_wrong_try(request: HttpRequest, invitation: AbstractInvitation | None) -> None:
-    """Against whoever tried; and where the code was one that has ended, in the record of what it was for."""
-    for limit, who in _counters(request):
-        limits.count(limit, who)
+def _count_try(request: HttpRequest, how: str) -> limits.Attempt:
+    """Count a code that was never looked up. Raises TooManyWrongCodes for whatever is not proven."""
+    if how == _NEW:
+        try:
+            return limits.attempt(*_counters(request))
+        except limits.Spent:
+            raise TooManyWrongCodes from None
+    if how not in _PROVEN and is_throttled(request):
+        raise TooManyWrongCodes
+    return limits.Attempt()
+
+
+def _record_wrong_try(request: HttpRequest, invitation: AbstractInvitation | None) -> None:
+    """Where the code was one that has ended, in the record of what it was for."""
     if invitation is not None:
         record(
             Verb.WRONG_CODE,
@@ -124,15 +139,9 @@ def _count_wrong_try(request: HttpRequest, invitation: AbstractInvitation | None
         )
 
 
-def _refuse_when_throttled(request: HttpRequest, how: str) -> None:
-    """Too many wrong codes here stop whatever is not proven yet."""
-    if how not in _PROVEN and is_throttled(request):
-        raise TooManyWrongCodes
-
-
-def _counters(request: HttpRequest) -> list[tuple[limits.Limit, object]]:
+def _counters(request: HttpRequest) -> list[limits.Counter]:
     """What a wrong try counts against: the account if there is one, and the network."""
-    counters: list[tuple[limits.Limit, object]] = [(limits.WRONG_CODE_BY_ADDRESS, client_network(request))]
+    counters: list[limits.Counter] = [(limits.WRONG_CODE_BY_ADDRESS, client_network(request))]
     if request.user.is_authenticated:
         counters.append((limits.WRONG_CODE_BY_ACCOUNT, request.user.pk))
     return counters

@@ -70,12 +70,12 @@ def ask_for_access(*, number: int, by: User, sentence: str, network: str) -> Non
     The same whether there is one or not. Asking again while it waits, or within a day of an answer, does
     nothing new. Raises Refusal where this account, or this network, asks too often.
     """
-    counted = [
-        limits.count(limits.ASKING_FOR_ACCESS_BY_ACCOUNT, by.pk),
-        limits.count(limits.ASKING_FOR_ACCESS_BY_ADDRESS, network),
-    ]
-    if not all(counted):
-        raise Refusal(_("You have asked for very many locations. Go on in an hour."))
+    try:
+        limits.attempt(
+            (limits.ASKING_FOR_ACCESS_BY_ACCOUNT, by.pk), (limits.ASKING_FOR_ACCESS_BY_ADDRESS, network)
+        )
+    except limits.Spent:
+        raise Refusal(_("You have asked for very many locations. Go on in an hour.")) from None
     with transaction.atomic():
         rows = AccessRequest.objects.select_for_update(of=("self",))
         request, is_new = rows.get_or_create(user=by, number=number, defaults={"sentence": sentence.strip()})

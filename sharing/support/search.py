@@ -35,15 +35,15 @@ def find_by_code(search: Search) -> Iterator[Found]:
         code = codes.normalise(search.text, length=codes.INVITATION_CODE_LENGTH)
     except codes.Mistyped:
         return
-    tried = (limits.WRONG_CODE_BY_ACCOUNT, search.by.pk), (limits.WRONG_CODE_BY_ADDRESS, search.network)
-    if any(limits.is_spent(limit, who) for limit, who in tried):
-        raise Refusal(_("There were too many wrong codes. Go on in a few minutes."))
-    found = kinds.with_code(code)
-    if found:
+    try:
+        guess = limits.attempt(
+            (limits.WRONG_CODE_BY_ACCOUNT, search.by.pk), (limits.WRONG_CODE_BY_ADDRESS, search.network)
+        )
+    except limits.Spent:
+        raise Refusal(_("There were too many wrong codes. Go on in a few minutes.")) from None
+    if found := kinds.with_code(code):
+        guess.give_back()
         yield _found(found)
-    else:
-        for limit, who in tried:
-            limits.count(limit, who)
 
 
 def _found(invitation: Any) -> Found:

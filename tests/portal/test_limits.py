@@ -1,7 +1,10 @@
 """Limits: counted exactly, per name and key, whatever becomes of the transaction."""
 
+import subprocess
+import sys
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -14,8 +17,10 @@ from tests.cast import (
     invite,
     make_cast,
 )
+from tests.serving import ROOT
 
 THREE = Limit("test", 3, timedelta(minutes=5))
+MANY = Limit("many", 5, timedelta(hours=1))
 
 
 @pytest.mark.django_db
@@ -75,3 +80,108 @@ def test_a_try_that_ended_in_a_refusal_stays_counted(monkeypatch: pytest.MonkeyP
         with pytest.raises(Refusal):
             invite(cast.site, cast.stranger, cast.contractor)
     assert Throttle.objects.get(key__startswith="invitations/account").tries == 3
+
+
+def tries() -> dict[str, int]:
+    return dict(Throttle.objects.values_list("key", "tries"))
+
+
+def refused(*counters: limits.Counter) -> limits.Spent:
+    with pytest.raises(limits.Spent) as spent:
+        limits.attempt(*counters)
+    return spent.value
+
+
+@pytest.mark.django_db
+def test_a_try_counts_under_all_its_limits_or_under_none() -> None:
+    """Whoever has no tries left must not use up those of everybody behind the same address."""
+    for _ in range(3):
+        limits.attempt((THREE, "a"), (MANY, "net"))
+    for _ in range(4):
+        assert refused((THREE, "a"), (MANY, "net")).minutes == 5
+    assert tries() == {"test/a": 3, "many/net": 3}
+    for _ in range(2):
+        limits.attempt((THREE, "b"), (MANY, "net"))
+    assert refused((THREE, "c"), (MANY, "net")).minutes == 60
+    assert refused((THREE, "a"), (MANY, "net")).minutes == 60, "the longer of two waits"
+    assert tries() == {"test/a": 3, "test/b": 2, "many/net": 5}
+
+
+@pytest.mark.django_db
+def test_a_refused_try_does_not_lengthen_the_wait() -> None:
+    for _ in range(3):
+        limits.attempt((THREE, "a"))
+    end = Throttle.objects.get().ends_at
+    for _ in range(5):
+        assert refused((THREE, "a")).until == end
+    Throttle.objects.update(ends_at=timezone.now())
+    limits.attempt((THREE, "a"))
+
+
+@pytest.mark.django_db
+def test_right_ones_cost_nothing_and_leave_nothing() -> None:
+    for _ in range(10):
+        limits.attempt((THREE, "a"), (MANY, "net")).give_back()
+    assert tries() == {}
+    limits.attempt((THREE, "a"))
+    limits.attempt((THREE, "a"), (MANY, "net")).give_back()
+    assert tries() == {"test/a": 1}
+
+
+@pytest.mark.django_db
+def test_giving_back_is_once_never_below_zero_and_never_in_a_later_window() -> None:
+    first, second = limits.attempt((THREE, "a")), limits.attempt((THREE, "a"))
+    for _ in range(3):
+        first.give_back()
+    assert tries() == {"test/a": 1}
+    Throttle.objects.update(tries=0)
+    second.give_back()
+    assert tries().get("test/a", 0) == 0
+    old = limits.attempt((THREE, "b"))
+    Throttle.objects.filter(key="test/b").update(ends_at=timezone.now())
+    limits.attempt((THREE, "b"))
+    old.give_back()
+    assert tries()["test/b"] == 1
+
+
+_WORKER = """
+import os, sys
+from datetime import timedelta
+import django
+from django.conf import settings
+settings.DATABASES["default"]["NAME"] = sys.argv[1]
+django.setup()
+from portal import limits
+account = limits.Limit("account", 20, timedelta(minutes=5))
+network = limits.Limit("network", 300, timedelta(hours=1))
+print("ready", flush=True)
+sys.stdin.readline()
+def passes(*counters):
+    try:
+        return limits.attempt(*counters)
+    except limits.Spent:
+        return None
+wrong = [passes((account, "a"), (network, "n")) for _ in range(50)]
+right = 0
+for _ in range(50):
+    if found := passes((limits.Limit("right", 4, timedelta(hours=1)), "r"), (network, "n")):
+        found.give_back()
+        right += 1
+print(sum(map(bool, wrong)), right)
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_tries_from_four_processes_exactly_the_limit_get_through() -> None:
+    """200 at once. Right ones cost nothing, however many come together with others."""
+    command = [sys.executable, "-c", _WORKER, str(connection.settings_dict["NAME"])]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
+    workers = [subprocess.Popen(command, **pipes) for _ in range(4)]
+    for worker in workers:
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
+    said = [worker.communicate(timeout=60)[0].split() for worker in workers]
+    assert [sum(int(each[place]) for each in said) for place in (0, 1)] == [20, 200]
+    assert tries() == {"account/a": 20, "network/n": 20}
