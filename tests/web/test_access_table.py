@@ -853,8 +853,9 @@ ADMIN_OTHER = {
     "admin:index": ((), 200),
     "admin:login": ((), 302),
     "admin:logout": ((), 405),
-    "admin:password_change": ((), 200),
-    "admin:password_change_done": ((), 200),
+    # On to the one way to change a password.
+    "admin:password_change": ((), 302),
+    "admin:password_change_done": ((), 302),
     "admin:autocomplete": ((), 403),
     "admin:jsi18n": ((), 200),
     "admin:view_on_site": ((1, 1), 404),
