@@ -35,8 +35,14 @@ WRONG_CODE_BY_ADDRESS = Limit("wrong-code/address", 30, timedelta(minutes=5))
 WRONG_KEY_BY_ACCOUNT = Limit("wrong-key/account", 10, timedelta(hours=1))
 WRONG_KEY_BY_ADDRESS = Limit("wrong-key/address", 30, timedelta(hours=1))
 WRONG_REPORT_BY_ADDRESS = Limit("wrong-report/address", 30, timedelta(minutes=5))
-# Beside allauth's limit per address and network; high, or anybody could lock a known person out.
-WRONG_PASSWORD = Limit("wrong-password", 500, timedelta(hours=1))
+# Few where one network tries one account; in all enough to get nowhere, and too many for anybody's mistakes.
+WRONG_PASSWORD_BY_ACCOUNT_AND_ADDRESS = Limit("wrong-password/account+address", 5, timedelta(minutes=5))
+WRONG_PASSWORD_BY_ACCOUNT = Limit("wrong-password/account", 100, timedelta(hours=1))
+WRONG_PASSWORD_BY_ADDRESS = Limit("wrong-password/address", 300, timedelta(hours=1))
+# Instead of these three, on a device the person has signed in on before (portal.accounts.known_device).
+WRONG_PASSWORD_BY_DEVICE = Limit("wrong-password/device", 10, timedelta(hours=1))
+# A class of thirty behind one address makes its accounts in one lesson, mistakes included.
+SIGN_UPS_BY_ADDRESS = Limit("sign-up/address", 100, timedelta(hours=1))
 INVITATIONS_BY_ACCOUNT = Limit("invitations/account", 60, timedelta(hours=1))
 MAIL_TO_ONE_RECIPIENT = Limit("invitations/recipient", 5, timedelta(days=1))
 # One address, for however many locations and organisations: by one account, and by all together, so that

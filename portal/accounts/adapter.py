@@ -1,6 +1,5 @@
 """Where allauth meets the portal: its e-mails go through the outbox, and people go on where they were."""
 
-import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
@@ -15,15 +14,14 @@ from django.core.validators import EmailValidator
 from django.db.models import ProtectedError, QuerySet
 from django.db.models.signals import pre_save
 from django.dispatch import receiver
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.translation import get_language
 
-from portal import limits
+from portal.accounts import guessing, known_device
 from portal.lib.addresses import clean_address
-from portal.lib.client_address import client_network
 from portal.mail import outbox
 from portal.models import User
 
@@ -51,18 +49,19 @@ class AccountAdapter(DefaultAccountAdapter):
             at=timezone.now().isoformat(timespec="seconds"),
         )
 
-    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """allauth's few tries are counted per network, or anybody could lock a known person out."""
-        return f"{super()._get_login_attempts_cache_key(request, **credentials)}:{client_network(request)}"
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
+        """Whose password this is, if anybody's: at sign-in, and wherever it is asked once more."""
+        guess = guessing.count_password(request, str(credentials.get("email", "")))
+        user = super().authenticate(request, **credentials)
+        if user is not None:
+            guess.give_back()
+        return user
 
-    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """All networks together have many more."""
-        if limits.is_spent(limits.WRONG_PASSWORD, _key(credentials)):
-            raise self.validation_error("too_many_login_attempts")
-        super().pre_authenticate(request, **credentials)
-
-    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        limits.count(limits.WRONG_PASSWORD, _key(credentials))
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
+        """Somebody is signed in, with all that takes."""
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        known_device.remember(request, response, user)
+        return response
 
     def clean_email(self, email: str) -> str:
         """The form in which addresses are kept; no longer than one is stored."""
@@ -83,11 +82,6 @@ class AccountAdapter(DefaultAccountAdapter):
         if request is not None and request.user.is_authenticated:
             return go_on(request) or reverse("locations:list")
         return super().get_email_verification_redirect_url(email_address)
-
-
-def _key(credentials: dict[str, Any]) -> str:
-    """What wrong passwords are counted by: the address that was typed, whether anybody has it or not."""
-    return hashlib.sha256(str(credentials.get("email", "")).lower().encode()).hexdigest()
 
 
 def go_on(request: HttpRequest) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account import forms as allauth_forms
+from allauth.core import context as allauth_context
 from django import forms
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
@@ -10,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from portal.accounts import guessing
 from portal.lib.validators import plain_line
 from portal.models import User
 
@@ -22,7 +24,17 @@ class PasswordAgainForm(allauth_forms.ReauthenticateForm):
         self.fields["password"].error_messages["required"] = _("Enter your password.")
 
 
-class SignupForm(allauth_forms.SignupForm):
+class ChangePasswordForm(allauth_forms.ChangePasswordForm):
+    """The old password, which is guessed at here no more often than elsewhere, and a new one."""
+
+    def clean_oldpassword(self) -> str:
+        guess = guessing.count_password(allauth_context.request, self.user.email)
+        password = str(super().clean_oldpassword())
+        guess.give_back()
+        return password
+
+
+class SignupForm(guessing.LimitedSignUp, allauth_forms.SignupForm):
     """Sign-up: a name, an address and a password."""
 
     name = forms.CharField(

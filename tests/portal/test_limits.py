@@ -1,5 +1,6 @@
 """Limits: counted exactly, per name and key, whatever becomes of the transaction."""
 
+import ast
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from tests.cast import (
     make_cast,
 )
 from tests.serving import ROOT
+from tests.test_architecture import APPS, modules
 
 THREE = Limit("test", 3, timedelta(minutes=5))
 MANY = Limit("many", 5, timedelta(hours=1))
@@ -185,3 +187,14 @@ def test_of_tries_from_four_processes_exactly_the_limit_get_through() -> None:
     said = [worker.communicate(timeout=60)[0].split() for worker in workers]
     assert [sum(int(each[place]) for each in said) for place in (0, 1)] == [20, 200]
     assert tries() == {"account/a": 20, "network/n": 20}
+
+
+def test_whether_a_limit_is_spent_decides_nothing() -> None:
+    """Asked first and counted afterwards, limits let more in than they say when asked in parallel. Where a
+    page says beforehand that one has to wait, what decides is an `attempt`."""
+    says_so = {"sharing/enter_code/session_codes.py"}
+    for path in modules(*APPS):
+        walked = ast.walk(ast.parse((ROOT / path).read_text()))
+        names = {node.attr for node in walked if isinstance(node, ast.Attribute)}
+        if str(path) != "portal/limits.py" and "is_spent" in names:
+            assert str(path) in says_so and "attempt" in names, path
