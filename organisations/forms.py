@@ -12,7 +12,7 @@ from organisations.models import Membership, Organisation
 from portal import codes
 from portal.lib.addresses import domain_of
 from portal.lib.countries import COUNTRIES
-from portal.lib.validators import plain_line
+from portal.lib.validators import not_the_portal, plain_line
 from portal.models import User
 
 # A page of answers that somebody can still read; an account may send 60 in an hour (portal.limits).
@@ -55,6 +55,13 @@ class OrganisationForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].validators.append(plain_line)
+
+    def clean_name(self) -> str:
+        """One that it has already may stay."""
+        name = str(self.cleaned_data["name"])
+        if name != self.instance.name:
+            not_the_portal(name)
+        return name
 
     def clean_join_domains(self) -> str:
         """A list of domains, each once, in the form people read."""

@@ -12,7 +12,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts import guessing
-from portal.lib.validators import plain_line
+from portal.lib.validators import not_the_portal, plain_line
 from portal.models import User
 
 
@@ -40,7 +40,7 @@ class SignupForm(guessing.LimitedSignUp, allauth_forms.SignupForm):
     name = forms.CharField(
         label=_("Name"),
         max_length=120,
-        validators=[plain_line],
+        validators=[plain_line, not_the_portal],
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
         help_text=_("As colleagues and customers know you."),
     )
