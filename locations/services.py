@@ -74,18 +74,6 @@ def change_location(*, location: Location, by: User, **fields: Any) -> Location:
 
 
 @transaction.atomic
-def archive_location(*, location: Location, by: User) -> Location:
-    """Put the location away: it leaves the lists, can no longer be shared, and can be restored."""
-    return _set_archived(location, by, archived_at=timezone.now(), verb=Verb.LOCATION_ARCHIVED)
-
-
-@transaction.atomic
-def restore_location(*, location: Location, by: User) -> Location:
-    """Take an archived location back into use."""
-    return _set_archived(location, by, archived_at=None, verb=Verb.LOCATION_RESTORED)
-
-
-@transaction.atomic
 def give_access(
     *,
     location: Location,
@@ -250,17 +238,6 @@ def require_level(user: User, location: Location, level: Level) -> Level:
     if held is None or held < level:
         raise Refusal(_("You no longer have the right to do this here."))
     return held
-
-
-def _set_archived(location: Location, by: User, *, archived_at: datetime | None, verb: Verb) -> Location:
-    location = lock_location(location)
-    require_level(by, location, Level.MANAGE)
-    if bool(location.archived_at) != bool(archived_at):
-        location.archived_at = archived_at
-        location.save(update_fields=["archived_at"])
-        carry_copies(location)
-        record(verb, by=by, location=location)
-    return location
 
 
 def _replace_lesser(

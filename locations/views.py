@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from locations import services
+from locations import archiving, services
 from locations.forms import LocationForm, NewLocationForm
 from locations.grantees import PERSONALLY, Ways
 from locations.last_opened import note_opened
@@ -168,7 +168,7 @@ def archive(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Put the location away."""
     location = Location.objects.get_visible(request.user, uuid, Level.MANAGE)
     try:
-        services.archive_location(location=location, by=request.user)
+        archiving.archive_location(location=location, by=request.user)
     except Refusal as refusal:
         return _refused(request, location, refusal)
     messages.success(request, _("{location} was archived. It can be restored.").format(location=location))
@@ -180,7 +180,7 @@ def restore(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Take the location back into use."""
     location = Location.objects.get_visible(request.user, uuid, Level.MANAGE)
     try:
-        services.restore_location(location=location, by=request.user)
+        archiving.restore_location(location=location, by=request.user)
     except Refusal as refusal:
         return _refused(request, location, refusal)
     messages.success(request, _("{location} is in use again.").format(location=location))

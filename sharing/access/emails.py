@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from locations.emails import holders
 from locations.models import Access, Location
 from locations.permissions import level_of
 from portal.mail import outbox
 from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User
-from sharing.invitations.emails import NAMED, holders, listed
+from sharing.invitations.emails import NAMED, listed
 from sharing.models import Invitation, Transfer
 
 

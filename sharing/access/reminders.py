@@ -6,13 +6,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from locations.emails import holders
 from locations.models import Access, Location
 from locations.services import lock_location
 from portal.lib.humanize import last_day
 from portal.mail import outbox
 from portal.mail.outbox import Message, absolute_url, builds
 from portal.models import OutgoingEmail, User
-from sharing.invitations.emails import holders
 from sharing.permissions import Viewer
 
 KIND = "access-ends"

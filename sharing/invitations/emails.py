@@ -81,14 +81,6 @@ def queue_asked_for(invitation: Invitation, by: User) -> None:
     queue_about("asked-for", invitation, invitation.invited_by, by=by.pk, once=uuid.uuid4().hex)
 
 
-def holders(access: Access) -> list[User]:
-    """Who is told of what becomes of an access: the person, or the organisation's Administrators."""
-    if access.user:
-        return [access.user]
-    administrators = access.organisation.memberships.administrators().by_name()
-    return [membership.user for membership in administrators]
-
-
 def listed(locations: Iterable[Location], count: int) -> tuple[tuple[str, str], ...]:
     """The facts that name the first of `count` locations, and say how many more there are."""
     named = list(islice(locations, NAMED))

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from locations.archiving import archive_location
 from locations.levels import Level
 from locations.models import Access
-from locations.services import archive_location
 from portal.errors import Refusal
 from portal.models import User
 from sharing.access import changing, removing

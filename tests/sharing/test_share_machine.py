@@ -26,6 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from locations import archiving
 from locations import services as locations
 from locations.levels import Level
 from locations.models import Access, Location, LocationGroupPermission, LocationUserPermission
@@ -445,7 +446,7 @@ class Shares(RuleBasedStateMachine):
         world, by = self.world, self.somebody(data, self.those(self.world.manages))
         if world.archived or data.draw(seldom):
             allowed, archived = world.manages(by), not world.archived
-            verb = locations.archive_location if archived else locations.restore_location
+            verb = archiving.archive_location if archived else archiving.restore_location
             self.expect(allowed, lambda: verb(location=self.site, by=self.users[by]))
             world.archived = archived if allowed else world.archived
 
