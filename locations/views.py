@@ -1,16 +1,18 @@
 """The pages of locations. Everything is fetched through the querysets that know who may see what."""
 
+from collections.abc import Callable
 from copy import copy
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from locations import archiving, services
 from locations.forms import LocationForm, NewLocationForm
@@ -24,6 +26,9 @@ from portal.errors import Refusal
 from portal.lib.paging import cursor_number
 from portal.models import Activity
 from portal.verbs import Kind
+
+# Of those who lose a location, as many are named at all.
+NAMED_FOLDED = 200
 
 
 @require_safe
@@ -154,36 +159,55 @@ def settings(request: HttpRequest, uuid: UUID) -> HttpResponse:
         else:
             messages.success(request, _("Saved."))
             return redirect("locations:settings", location.uuid)
-    context = settings_context(location, form)
+    may_archive = archiving.may_archive(request.user, location, location.level)
+    context = settings_context(location, form, may_archive=may_archive)
     return render(request, "locations/settings.html", context, status=422 if form.errors else 200)
 
 
-def settings_context(location: Location, form: LocationForm) -> dict[str, Any]:
+def settings_context(location: Location, form: LocationForm, *, may_archive: bool) -> dict[str, Any]:
     """What the page shows to whoever has `location.level`."""
-    return _page(location, "settings", form=form, may_archive=location.level >= Level.MANAGE)
+    return _page(location, "settings", form=form, may_archive=may_archive)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def archive(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Put the location away."""
-    location = Location.objects.get_visible(request.user, uuid, Level.MANAGE)
-    try:
-        archiving.archive_location(location=location, by=request.user)
-    except Refusal as refusal:
-        return _refused(request, location, refusal)
-    messages.success(request, _("{location} was archived. It can be restored.").format(location=location))
+    """Put the location away: GET says who loses it, POST does it."""
+    location = _to_decide_about(request, uuid)
+    if request.method == "POST":
+        return _do(
+            request, location, archiving.archive_location, _("{location} was archived. It can be restored.")
+        )
+    if location.archived_at:
+        return redirect("locations:settings", location.uuid)
+    losing = archiving.those_who_lose(location, request.user)
+    context = _page(location, "settings", losing=losing[:NAMED_FOLDED], more=len(losing[NAMED_FOLDED:]))
+    page = "locations/archive.html"
+    return render(request, f"{page}#sheet" if request.htmx else page, context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def restore(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Take the location back into use. The button stands in its settings, where GET leads."""
+    location = _to_decide_about(request, uuid)
+    if request.method == "POST":
+        return _do(request, location, archiving.restore_location, _("{location} is in use again."))
     return redirect("locations:settings", location.uuid)
 
 
-@require_POST
-def restore(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Take the location back into use."""
+def _to_decide_about(request: HttpRequest, uuid: UUID) -> Location:
+    """The location, for who may archive and restore it. Raises Http404 and PermissionDenied for others."""
     location = Location.objects.get_visible(request.user, uuid, Level.MANAGE)
+    if not archiving.may_archive(request.user, location, location.level):
+        raise PermissionDenied(archiving.NOT_THEIRS)
+    return location
+
+
+def _do(request: HttpRequest, location: Location, act: Callable[..., Location], said: str) -> HttpResponse:
     try:
-        archiving.restore_location(location=location, by=request.user)
+        act(location=location, by=request.user)
     except Refusal as refusal:
         return _refused(request, location, refusal)
-    messages.success(request, _("{location} is in use again.").format(location=location))
+    messages.success(request, said.format(location=location))
     return redirect("locations:settings", location.uuid)
 
 

@@ -9,6 +9,7 @@ from typing import Self
 
 from django.db.models import F, OuterRef, Subquery
 
+from locations import archiving
 from locations.levels import Level
 from locations.models import Access, Location
 from locations.permissions import Party, levels_of
@@ -90,8 +91,9 @@ class Viewer:
 
     @property
     def decides_who_owns(self) -> bool:
-        """Whether this is the Owner or the installing party. Manage alone is not enough (product rule 2)."""
-        return self.level == Level.MANAGE and (self.is_owner or self.is_installing_party)
+        """Whether this is the Owner or the installing party, who may archive it, too. Manage alone is not
+        enough (product rule 2)."""
+        return archiving.decides(self.level, filter(self.holds, self.live))
 
     @property
     def may_transfer(self) -> bool:

@@ -84,7 +84,8 @@ def settings(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse:
         if viewer.location.level < Level.CONFIGURE:
             raise _Elsewhere(redirect("sharing:view_as", uuid, access))
         form = LocationForm(instance=viewer.location)
-        return "locations/settings.html", pages.settings_context(viewer.location, form)
+        context = pages.settings_context(viewer.location, form, may_archive=seen.decides_who_owns)
+        return "locations/settings.html", context
 
     return _look(request, uuid, access, show)
 

@@ -346,7 +346,7 @@ def test_copies_follow_archiving_restoring_and_a_new_name(world: Cast) -> None:
     """The permission rows carry name and archived; the list is read from them alone (decision 0001)."""
     place = Location.objects.get(name="own Manage")
     for change in (archive_location, restore_location):
-        change(location=place, by=world.contractor)
+        change(location=place, by=place.accesses.get(reason="installed").given_by)
         pages_are_the_whole_list(world.contractor)
         pages_are_the_whole_list(world.installer)
     change_location(location=place, by=world.contractor, name="Åben")

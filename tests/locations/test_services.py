@@ -42,17 +42,11 @@ def test_a_change_is_recorded_with_old_and_new_value_and_no_change_is_not(cast: 
     assert state_of_everything() == before
 
 
-def test_a_location_is_changed_by_configure_and_put_away_by_manage(cast: Cast) -> None:
-    share(cast.site, cast.installer, cast.contractor, CONFIGURE)
+def test_a_location_is_changed_by_configure(cast: Cast) -> None:
     share(cast.site, cast.installer, cast.operator, VIEW)
     for by in (cast.operator, cast.stranger, cast.support):
         with refused("no longer have the right"):
             locations.change_location(location=cast.site, by=by, name="Ny")
-    for by in (cast.contractor, cast.operator, cast.stranger):
-        with refused("no longer have the right"):
-            archiving.archive_location(location=cast.site, by=by)
-        with refused("no longer have the right"):
-            archiving.restore_location(location=cast.site, by=by)
 
 
 def test_archived_and_restored_each_once(cast: Cast) -> None:

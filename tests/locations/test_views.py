@@ -19,7 +19,7 @@ from organisations.services import add_member, create_organisation
 from portal.activity import sentences
 from portal.models import Activity, User
 from portal.verbs import Verb
-from tests.cast import MEMBER, Cast, invite, make_location, share
+from tests.cast import MEMBER, Cast, invite, make_location, make_owner, share
 from tests.pages import Scene, main_of, said, signed_in, text_of
 
 pytestmark = pytest.mark.pages
@@ -271,7 +271,7 @@ def test_a_right_that_is_lost_on_the_way_is_told(
     cast: Cast, monkeypatch: pytest.MonkeyPatch, verb: str, left: str
 ) -> None:
     """Between the look at the location and the lock on it: a sentence, and nothing was done."""
-    access = share(cast.site, cast.installer, cast.contractor, Level.MANAGE)
+    access = make_owner(cast.site, cast.contractor, cast.installer)
     before = cast.site.archived_at
     real = getattr(archiving, f"{verb}_location")
 
@@ -291,12 +291,13 @@ def test_a_right_that_is_lost_on_the_way_is_told(
     assert not Activity.objects.filter(verb=VERBS[verb]).exists()
 
 
-def test_those_with_configure_get_no_archive_button(scene: Scene) -> None:
+def test_only_those_who_decide_about_it_get_an_archive_button(scene: Scene) -> None:
     url = reverse("locations:settings", args=[scene.own.location.uuid])
-    configurer, installer = scene.people["configurer"], scene.people["installer"]
-    assert configurer and installer
-    assert "/archive/" not in main_of(signed_in(configurer).get(url))
-    assert "/archive/" in main_of(signed_in(installer).get(url))
+    for role in ("configurer", "manager", "operator", "operator_member", "owner", "installer", "colleague"):
+        user = scene.people[role]
+        assert user
+        offered = "/archive/" in main_of(signed_in(user).get(url))
+        assert offered is (role in ("owner", "installer", "colleague")), role
 
 
 # --- Overview -----------------------------------------------------------------------------------

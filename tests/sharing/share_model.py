@@ -103,6 +103,10 @@ class World:
     def decides_who_owns(self, who: str) -> bool:
         return self.is_for(who, *STANDING)
 
+    def may_archive(self, who: str) -> bool:
+        """Whoever decides about the whole of it, with Manage: it takes it from everybody (product 2)."""
+        return self.manages(who) and self.is_for(who, *STANDING)
+
     @property
     def owner(self) -> str:
         return next((way.party for way in self.live if way.reason == "owner"), "")

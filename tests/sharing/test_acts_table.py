@@ -6,12 +6,13 @@ say yes. An act that `Viewer` learns and that has no letter here fails.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from django.urls import reverse
 
-from locations.archiving import archive_location
+from locations.archiving import archive_location, may_archive, restore_location
 from locations.levels import Level
 from locations.models import Access
 from portal.errors import Refusal
@@ -85,7 +86,8 @@ former's      raw raw raw .   .   .   .   .   .   .   .   .   .   .   .   .   .
 to~elsewhere  rw  rw  rw  .   .   .   .   .   .   .   .   .   .   .   .   .   .
 code          w   w   w   w   w   .   w   w   .   .   .   .   .   .   .   .   .
 """
-# s may share · h may hand over · d decides who owns (withdraws a handover) · n sees addresses
+# s may share · h may hand over · d decides who owns (withdraws a handover), archives it and restores it ·
+# n sees addresses
 LOCATION = """
               O   A   M   C   S   T   P   Q   G   K   V   F   X   D   L   Z   U
 in~use        shdn shdn shdn sn sn .  sn  sn  .   .   .   .   .   .   .   .   .
@@ -210,6 +212,17 @@ def test_archived_nothing_can_be_shared_and_all_can_be_taken_back(house: House) 
     assert found["access"] == read(ACCESS)
     assert found["invitations"] == without(read(INVITATIONS), "ra")
     assert found["location"] == row_of(read(LOCATION), "archived")
+
+
+def test_who_archives_is_who_decides_about_it(house: House) -> None:
+    """The rule for one person, for a loaded viewer and in the verbs is one."""
+    for letter, viewer in viewers(house).items():
+        may = "d" in read(LOCATION)["in use", letter]
+        assert viewer.decides_who_owns == may, letter
+        assert may_archive(viewer.user, house.location, viewer.level) == may, letter
+        for verb in (archive_location, restore_location):
+            act = partial(verb, location=house.location, by=viewer.user)
+            assert outcome(act) == ("done" if may else "refused"), (verb, letter)
 
 
 def test_without_an_owner_the_installing_party_cannot_leave(house: House) -> None:

@@ -442,10 +442,10 @@ class Shares(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def put_away(self, data: Any) -> None:
-        """Archive, now and then; restore soon."""
-        world, by = self.world, self.somebody(data, self.those(self.world.manages))
+        """Archive, now and then; restore soon; and those who only manage it try."""
+        world, by = self.world, self.somebody(data, self.those(self.world.may_archive))
         if world.archived or data.draw(seldom):
-            allowed, archived = world.manages(by), not world.archived
+            allowed, archived = world.may_archive(by), not world.archived
             verb = archiving.archive_location if archived else archiving.restore_location
             self.expect(allowed, lambda: verb(location=self.site, by=self.users[by]))
             world.archived = archived if allowed else world.archived
@@ -481,6 +481,8 @@ class Shares(RuleBasedStateMachine):
             assert (viewer.level or 0) == world.level(name), name
             assert viewer.may_share == world.may_share(name)
             assert viewer.decides_who_owns == world.decides_who_owns(name)
+            may_archive = archiving.may_archive(self.users[name], site, viewer.level)
+            assert may_archive == world.may_archive(name), name
             for way in world.ways:
                 found = accesses[way.pk]
                 may = [viewer.may_end(found), viewer.may_change(found), viewer.may_lower(found)]

@@ -30,6 +30,8 @@ Statuses = dict[str, int]
 SIGNED_IN = ROLES[1:]
 MANAGERS = ("manager", "owner", "installer", "colleague", "operator", "operator_member")
 
+INSTALLING = ("owner", "installer", "colleague")
+
 
 def everybody(status: int, *, anonymous: int | None = None, **others: int) -> Statuses:
     """The same for all; the signed-out are sent to sign in unless `anonymous` says otherwise."""
@@ -44,6 +46,11 @@ def by_level(view: int, configure: int, manage: int, **others: int) -> Statuses:
     """Strangers, support and the merely invited know nothing of the location."""
     levels = {"viewer": view, "configurer": configure} | dict.fromkeys(MANAGERS, manage)
     return signed_in(404) | levels | others
+
+
+def deciding(status: int) -> Statuses:
+    """What is the Owner's and the installing party's; Manage alone is not enough."""
+    return by_level(403, 403, 403) | dict.fromkeys(INSTALLING, status)
 
 
 def foreign(manage: int) -> Statuses:
@@ -145,7 +152,6 @@ def asked(scene: Scene, side: Side) -> None:
 
 
 ONLY_STRANGER = ("stranger",)
-INSTALLING = ("owner", "installer", "colleague")
 
 PORTAL = {
     "home": Row(get=everybody(302), post=signed_in(405)),
@@ -315,21 +321,22 @@ LOCATIONS = {
         foreign_changes=ONLY_STRANGER,
     ),
     "locations:archive": Row(
-        get=signed_in(405),
-        post=by_level(403, 403, 302),
-        changes=MANAGERS,
+        get=deciding(200),
+        post=deciding(302),
+        changes=INSTALLING,
         args=location,
-        get_foreign=signed_in(405),
+        get_foreign=foreign(200),
         post_foreign=foreign(302),
         foreign_changes=ONLY_STRANGER,
     ),
     "locations:restore": Row(
-        get=signed_in(405),
-        post=by_level(403, 403, 302),
-        changes=MANAGERS,
+        # The button stands in the settings.
+        get=deciding(302),
+        post=deciding(302),
+        changes=INSTALLING,
         args=location,
         before=archived,
-        get_foreign=signed_in(405),
+        get_foreign=foreign(302),
         post_foreign=foreign(302),
         foreign_changes=ONLY_STRANGER,
     ),

@@ -33,6 +33,15 @@ def sentences(user: User) -> list[str]:
     return [obstacle.sentence for obstacle in deletion.obstacles(user)]
 
 
+def test_archiving_is_offered_to_whom_it_is_given(cast: Cast) -> None:
+    """Who was left alone with a share leaves it."""
+    share(cast.site, cast.installer, cast.contractor, Level.MANAGE)
+    Access.objects.filter(location=cast.site, reason="installed").update(ended_at=in_days(0))
+    assert sentences(cast.contractor) == [
+        "Nobody but you manages Havnevej 2. Let somebody else manage it first, or leave it."
+    ]
+
+
 def test_what_stands_in_the_way(cast: Cast) -> None:
     """The last Administrator, the Owner, and who alone manages; what is archived or shared does not."""
     own = make_location(cast.customer, name="Alone")

@@ -108,10 +108,20 @@ def test_a_location_without_settings_for_them_has_none_here(cast: Cast) -> None:
     access = share(cast.site, cast.installer, cast.contractor, VIEW)
     answer = looking_as(cast.installer, access).get(address(access, "view_as_settings"))
     assert (answer.status_code, answer["Location"]) == (302, address(access))
-    settings = seen(
-        cast.installer, share(cast.site, cast.installer, cast.operator, MANAGE), "view_as_settings"
-    )
-    assert "Archive location" in text_of(settings)
+
+
+def test_the_settings_offer_archiving_to_whom_they_offer_it(cast: Cast) -> None:
+    """Manage alone is not enough, as a person or as an organisation."""
+    owner = make_owner(cast.site, cast.customer, cast.installer)
+    accesses = {
+        owner: True,
+        cast.site.accesses.get(reason="installed"): True,
+        share(cast.site, cast.installer, cast.contractor, MANAGE): False,
+        to_nordlys(cast, MANAGE): False,
+    }
+    for access, offered in accesses.items():
+        page = seen(cast.installer, access, "view_as_settings")
+        assert ("Archive location" in text_of(page)) is offered, access
 
 
 def test_activity_masks_addresses_as_it_does_for_them(cast: Cast) -> None:
