@@ -35,7 +35,8 @@ from tests.tools import Mailbox, in_days, make_due, send_all
 Status = OutgoingEmail.Status
 # However many Administrators are told. The key is counted as a guess before it is looked up, and given back.
 SHARE_WITH_ORGANISATION = 20
-WITHDRAW_FROM_ORGANISATION = 10
+# One asks whether somebody has asked to use it with another account.
+WITHDRAW_FROM_ORGANISATION = 11
 
 
 def queue(key: str = "k", address: str = "a@b.example", **fields: Any) -> OutgoingEmail:
