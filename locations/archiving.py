@@ -4,9 +4,10 @@ Archiving takes a location from everybody, so Manage alone is not enough: it is 
 members of the installing party, as long as they have Manage. Pages, buttons and the verbs ask here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +16,7 @@ from locations.levels import Level
 from locations.models import Access, Location
 from locations.permissions import Party
 from locations.projection import carry_copies
+from locations.querysets import AccessQuerySet, LocationQuerySet
 from locations.services import lock_location, require_level
 from locations.sorting import sort_key
 from portal.activity.record import record
@@ -32,20 +34,14 @@ def decides(level: Level | None, ways: Iterable[Access]) -> bool:
 
 def may_archive(user: User, location: Location, level: Level | None) -> bool:
     """Whether this person, who has `level` there now, may archive and restore it. One query, or none."""
-    return location.pk in archivable_by(user, {location.pk: level})
+    return level == Level.MANAGE and decides(level, _standing_ways(user).filter(location=location))
 
 
-def archivable_by(user: User, levels: Mapping[int, Level | None]) -> set[int]:
-    """Those that this person may archive and restore, of locations by primary key with the level they have
-    there now. One query, or none.
-    """
-    managed = [pk for pk, level in levels.items() if level == Level.MANAGE]
-    if not managed:
-        return set()
-    ways: dict[int, list[Access]] = {}
-    for way in Access.objects.live().reaching(user).filter(location__in=managed, reason__in=Access.STANDING):
-        ways.setdefault(way.location_id, []).append(way)
-    return {pk for pk in managed if decides(levels[pk], ways.get(pk, ()))}
+def mark_archivable(locations: LocationQuerySet, user: User) -> LocationQuerySet:
+    """With `.is_archivable`, whether this person may, of locations on which they have Manage now."""
+    standing = _standing_ways(user).filter(location=OuterRef("pk"))
+    marked: LocationQuerySet = locations.annotate(is_archivable=Exists(standing))
+    return marked
 
 
 def those_who_lose(location: Location, by: User) -> list[Party]:
@@ -77,6 +73,10 @@ def restore_location(*, location: Location, by: User) -> Location:
         _set_archived(location, by, Verb.LOCATION_RESTORED)
         queue_restored(location, by, since)
     return location
+
+
+def _standing_ways(user: User) -> AccessQuerySet:
+    return Access.objects.live().reaching(user).filter(reason__in=Access.STANDING)
 
 
 def _lock_to_decide(location: Location, by: User) -> Location:

@@ -91,6 +91,8 @@ class Location(models.Model):
     opened_on: date | None
     # Set by `LocationQuerySet.with_charge_points`.
     charge_points: int
+    # Set by `archiving.mark_archivable`.
+    is_archivable: bool
     # Set by `LocationQuerySet.say_by_which`.
     by_which: str
     is_there_twice: bool

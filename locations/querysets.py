@@ -189,10 +189,17 @@ class AccessQuerySet(models.QuerySet[Any]):
         return self.filter(_holds_now())
 
     def managing_for_good(self) -> Self:
-        """Manage without an end, of a person or an organisation whose people can sign in."""
-        people = Membership.objects.filter(organisation=OuterRef("organisation"), user__is_active=True)
+        """Manage without an end, of a person or an organisation whose people can sign in.
+
+        Not of support staff: the place of the installing party cannot be passed on to them.
+        """
+        people = Membership.objects.filter(
+            organisation=OuterRef("organisation"), user__is_active=True, user__is_staff=False
+        )
         return self.live().filter(
-            Q(user__is_active=True) | Exists(people), level=Level.MANAGE, ends_at__isnull=True
+            Q(user__is_active=True, user__is_staff=False) | Exists(people),
+            level=Level.MANAGE,
+            ends_at__isnull=True,
         )
 
     def mark_live(self) -> Self:

@@ -22,7 +22,7 @@ from locations.record import of_access
 from locations.signals import access_grew
 from organisations.models import Organisation
 from organisations.services import lock_organisation
-from portal.accounts.deletion import lock_person
+from portal.accounts.receiving import lock_receiver, refuse_support
 from portal.activity.record import record, record_all
 from portal.errors import Refusal
 from portal.models import User
@@ -31,7 +31,11 @@ from portal.verbs import Verb
 
 @transaction.atomic
 def create_location(*, by: User, organisation: Organisation | None = None, **fields: Any) -> Location:
-    """A new location. It belongs to `organisation`, of which `by` must be a member, or to `by` alone."""
+    """A new location. It belongs to `organisation`, of which `by` must be a member, or to `by` alone.
+
+    Raises Refusal, to support staff in any case.
+    """
+    refuse_support(by)
     if organisation:
         # Locked first: it may just be being deleted.
         organisation = lock_organisation(organisation)
@@ -88,7 +92,7 @@ def give_access(
     """Give `party` one more way to the location; a lesser one for the same reason is replaced by it.
 
     `recorded_by` is who does it, where that is not the giver `by`: whoever undoes an ending. Raises Refusal
-    for a person whose account was deleted.
+    for a person to whom nothing can be given.
     """
     location = lock_location(location)
     (access,) = give_all(
@@ -120,10 +124,10 @@ def give_all(
 
     `through_ids` says by location through which access it is given, where that is not one for all.
     Where a way for the same reason gives as much for as long already, that one stays and is returned.
-    Raises Refusal for a person whose account was deleted.
+    Raises Refusal for a person to whom nothing can be given.
     """
     if isinstance(party, User):
-        party = lock_person(party)
+        party = lock_receiver(party, by=by)
     held = _replace_lesser(locations, party, reason, level, ends_at)
     given = [
         Access(

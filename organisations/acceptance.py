@@ -66,8 +66,8 @@ def accept(*, invitation: MemberInvitation, by: User, nonce: str, approved: bool
     to. Raises Refusal with the reason, `situation` in its data.
     Exactly one of many at once succeeds; the guard is the conditional UPDATE, which must touch one row.
     """
-    if not approved and not MEMBER_INVITATIONS.is_addressed_to(invitation, by):
-        raise MEMBER_INVITATIONS.refusal(Situation.WRONG_ACCOUNT, invitation)
+    if not approved:
+        _refuse_unless_for(invitation, by)
     # Locked first (organisation, invitation), so that the inviter's demotion waits or is seen.
     organisation = lock_organisation(invitation.organisation)
     if not invitation.answer(MemberInvitation.State.ACCEPTED, by=by, nonce=nonce):
@@ -84,6 +84,12 @@ def accept(*, invitation: MemberInvitation, by: User, nonce: str, approved: bool
     )
     invitation_emails.queue_member_accepted(invitation, by)
     return membership
+
+
+def _refuse_unless_for(invitation: MemberInvitation, by: User) -> None:
+    if not MEMBER_INVITATIONS.is_addressed_to(invitation, by):
+        raise MEMBER_INVITATIONS.refusal(Situation.WRONG_ACCOUNT, invitation)
+    MEMBER_INVITATIONS.refuse_support(invitation, by)
 
 
 def _is_member(invitation: MemberInvitation, user: User) -> bool:

@@ -10,6 +10,7 @@ from organisations.permissions import may_ask_to_join
 from organisations.services import add_member, lock_organisation, require_administrator
 from portal import limits
 from portal.accounts.deletion import lock_person
+from portal.accounts.receiving import CannotReceive
 from portal.activity.record import record
 from portal.errors import Refusal
 from portal.models import User
@@ -64,9 +65,19 @@ def _write_request(organisation: Organisation, by: User, sentence: str) -> JoinR
     return request
 
 
-@transaction.atomic
 def approve(*, request: JoinRequest, by: User, role: Membership.Role) -> Membership:
-    """Let the person in with this role. Raises Refusal when somebody else has answered meanwhile."""
+    """Let the person in with this role. Raises Refusal when somebody else has answered meanwhile, and where
+    nothing can be given to the person; the request is refused by that.
+    """
+    try:
+        return _approve(request, by, role)
+    except CannotReceive:
+        refuse(request=request, by=by)
+        raise
+
+
+@transaction.atomic
+def _approve(request: JoinRequest, by: User, role: Membership.Role) -> Membership:
     organisation = lock_organisation(request.organisation)
     require_administrator(by, organisation)
     _settle(request, by, State.APPROVED)

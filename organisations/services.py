@@ -22,7 +22,7 @@ from organisations.settling import (
 )
 from organisations.signals import membership_began, membership_beginning, membership_ended
 from portal import codes, limits
-from portal.accounts.deletion import lock_person
+from portal.accounts.receiving import lock_receiver, refuse_support
 from portal.activity.record import record
 from portal.errors import Refusal
 from portal.models import User
@@ -35,8 +35,10 @@ def create_organisation(
 ) -> Organisation:
     """A new organisation with its Organisation Key; `by` becomes its first Administrator.
 
-    `uuid` is what the form was shown for: sent twice with the same name, it makes one organisation.
+    `uuid` is what the form was shown for: sent twice with the same name, it makes one organisation. Raises
+    Refusal to support staff.
     """
+    refuse_support(by)
     organisation = Organisation(name=name, country=country, language=language, uuid=uuid or uuid4())
     # Two organisations may have one name, auth groups may not; of two clicks at once, one makes the group.
     organisation.group, is_new = Group.objects.get_or_create(name=f"organisation {organisation.uuid}")
@@ -91,12 +93,12 @@ def add_member(*, organisation: Organisation, user: User, role: Membership.Role,
     """Make `user` a member, whatever way they came; an open request of theirs to join is approved by that,
     and what invitations into it wait for them are withdrawn.
 
-    Somebody who is one already stays as they are, role included. Raises Refusal for a person whose account
-    was deleted.
+    Somebody who is one already stays as they are, role included. Raises Refusal for a person to whom nothing
+    can be given.
     """
     organisation = lock_organisation(organisation)
     membership_beginning.send(sender=Membership, organisation=organisation, user=user)
-    user = lock_person(user)
+    user = lock_receiver(user, by=by)
     membership, created = Membership.objects.get_or_create(
         organisation=organisation, user=user, defaults={"role": role, "added_by": by}
     )
@@ -111,12 +113,15 @@ def add_member(*, organisation: Organisation, user: User, role: Membership.Role,
 
 @transaction.atomic
 def change_role(*, membership: Membership, by: User, role: Membership.Role) -> Membership:
-    """Give a member another role. Raises Refusal where it would leave no Administrator."""
+    """Give a member another role. Raises Refusal where it would leave no Administrator, or make one of
+    somebody to whom nothing can be given."""
     organisation = lock_organisation(membership.organisation)
     require_administrator(by, organisation)
     membership = _current(membership)
     if membership.role != role:
-        if role != Membership.Role.ADMINISTRATOR:
+        if role == Membership.Role.ADMINISTRATOR:
+            lock_receiver(membership.user, by=by)
+        else:
             _refuse_if_last(membership)
         before, membership.role = membership.role, role
         membership.save(update_fields=["role"])

@@ -17,10 +17,11 @@ from organisations.forms import JoinForm, NewOrganisationForm, OrganisationForm
 from organisations.models import JoinRequest, MemberInvitation, Membership, Organisation
 from organisations.permissions import is_last_administrator, must_use_two_step
 from portal import codes, limits
+from portal.accounts.receiving import refuse_support
 from portal.activity import page as activity_page
 from portal.errors import Refusal
 from portal.lib.client_address import client_network
-from portal.models import Activity
+from portal.models import Activity, User
 from portal.verbs import Kind
 
 MEMBERS_PAGE_SIZE = 50
@@ -49,13 +50,21 @@ def new(request: HttpRequest) -> HttpResponse:
     """Create an organisation; whoever does becomes its Administrator."""
     form = NewOrganisationForm(request.POST or None, initial={"language": request.user.language})
     if request.method == "POST" and form.is_valid():
-        if limits.count(limits.ORGANISATIONS_BY_ACCOUNT, request.user.pk):
-            organisation = services.create_organisation(by=request.user, **form.cleaned_data)
+        try:
+            organisation = _create(request.user, form)
+        except Refusal as refusal:
+            form.add_error(refusal.field or None, str(refusal))
+        else:
             messages.success(request, _("{organisation} was created.").format(organisation=organisation))
             return redirect("organisations:detail", organisation.uuid)
-        form.add_error(None, _("You have created many organisations today. Go on tomorrow."))
     context = {"section": "organisation", "form": form}
     return render(request, "organisations/new.html", context, status=422 if form.errors else 200)
+
+
+def _create(by: User, form: NewOrganisationForm) -> Organisation:
+    if not limits.count(limits.ORGANISATIONS_BY_ACCOUNT, by.pk):
+        raise Refusal(_("You have created many organisations today. Go on tomorrow."))
+    return services.create_organisation(by=by, **form.cleaned_data)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -70,6 +79,8 @@ def join(request: HttpRequest) -> HttpResponse:
             )
             if request.POST.get("confirmed") != str(found.uuid):
                 return render(request, "organisations/join.html", context | {"organisation": found})
+            # Said at once, and not only by whoever would let them in.
+            refuse_support(request.user)
             joining.ask_to_join(organisation=found, by=request.user, sentence=form.cleaned_data["sentence"])
         except Refusal as refusal:
             form.add_error(refusal.field or None, str(refusal))

@@ -56,9 +56,9 @@ def close_account(*, user: User) -> None:
 
 
 def lock_person(user: User) -> User:
-    """The person as they are now; their account is not deleted before this transaction ends.
+    """The person as they are now; nobody gives them anything before this transaction ends (`lock_receiver`).
 
-    For whatever gives somebody a place or access. The last lock to take. Raises Refusal when it is deleted.
+    For whatever ends an account. The last lock to take. Raises Refusal when it is deleted.
     """
     locked: User = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if locked.deleted_at:

@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal import limits
+from portal.accounts.receiving import NOT_FOR_SUPPORT
 from portal.errors import Refusal
 from portal.invitations.models import AbstractInvitation, InvitationState
 from portal.models import User
@@ -32,6 +33,7 @@ class Situation(StrEnum):
     DECLINED = "declined"
     USED = "used"
     STOPPED = "stopped"
+    SUPPORT = "support"
     UNKNOWN = "unknown"
 
 
@@ -116,9 +118,17 @@ class Answering(ABC):
             return Situation.SIGNED_OUT if live else Situation.UNKNOWN
         if not live:
             return self.once_over(invitation, holder.user)
-        if not addressed:
-            return self.of_somebody_else(invitation)
-        return self.as_things_stand(invitation, holder.user)
+        situation = (
+            self.as_things_stand(invitation, holder.user) if addressed else self.of_somebody_else(invitation)
+        )
+        if holder.user.is_staff and situation not in (Situation.HAS_ACCESS, Situation.STOPPED):
+            return Situation.SUPPORT
+        return situation
+
+    def refuse_support(self, invitation: Any, by: User) -> None:
+        """Raises Refusal to support staff, who accept nothing. Whatever accepts asks it."""
+        if by.is_staff:
+            raise self.refusal(Situation.SUPPORT, invitation)
 
     def was_got_another_way(self, invitation: Any) -> bool:
         """Whether it was withdrawn by nobody: once whom it is for had as much by another way."""
@@ -179,5 +189,6 @@ SENTENCES: dict[Situation, str | Promise] = {
     Situation.WITHDRAWN: _("This invitation was withdrawn."),
     Situation.DECLINED: _("This invitation was declined."),
     Situation.USED: _("This invitation has been used already."),
+    Situation.SUPPORT: NOT_FOR_SUPPORT,
     Situation.FINE: _("That did not work. Try again."),
 }

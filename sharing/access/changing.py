@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from locations import services as locations
 from locations.levels import Level
 from locations.models import Access
+from portal.accounts.receiving import CANNOT_RECEIVE, can_receive
 from portal.errors import Refusal
 from portal.lib.humanize import last_day
 from portal.models import User
@@ -201,6 +202,8 @@ def forbidden(
         return None
     if not viewer.may_change(access):
         return Refusal(_("You can give up part of your own access, but not give yourself more."))
+    if access.user and not can_receive(access.user):
+        return Refusal(CANNOT_RECEIVE, outcome=Outcome.NOT_YOURS)
     if viewer.location.archived_at:
         return Refusal(LOCATION_ARCHIVED, outcome=Outcome.ARCHIVED)
     if through is None:

@@ -20,6 +20,7 @@ from locations.models import Access, Location
 from locations.permissions import Party
 from organisations.permissions import is_administrator
 from organisations.services import lock_organisation
+from portal.accounts.receiving import can_receive
 from portal.activity.record import record_all
 from portal.errors import Refusal
 from portal.invitations.answering import Answering, Situation
@@ -121,9 +122,10 @@ def accept(*, offer: Offer, by: User, nonce: str) -> BulkJob:
 
 def _party(offer: Offer, by: User) -> Party:
     """For whom it is accepted. Raises Refusal unless `by` may."""
+    if offer.organisation is None and not OFFERS.is_addressed_to(offer, by):
+        raise OFFERS.refusal(Situation.WRONG_ACCOUNT, offer)
+    OFFERS.refuse_support(offer, by)
     if offer.organisation is None:
-        if not OFFERS.is_addressed_to(offer, by):
-            raise OFFERS.refusal(Situation.WRONG_ACCOUNT, offer)
         return by
     organisation = lock_organisation(offer.organisation)
     if not is_administrator(by, organisation):
@@ -141,7 +143,7 @@ def add(job: BulkJob, ids: Collection[int]) -> Outcomes:
     # In time is what was so when the offer was accepted, however late a worker comes.
     invitations = inside.filter(expires_at__gt=offer.settled_at).select_for_update(of=("self",))
     outcomes = dict.fromkeys(ids, Outcome.GONE)
-    if not job.by.is_active or (job.organisation and not is_administrator(job.by, job.organisation)):
+    if not can_receive(job.by) or (job.organisation and not is_administrator(job.by, job.organisation)):
         return outcomes
     ways = ways_to_share_by(offer.invited_by, here.values())
     held = party_ways(party, here.values())

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 
 from locations import archiving, handover
 from locations import services as locations
-from locations.levels import Level
 from locations.models import Access, Location
 from organisations.models import MemberInvitation, Organisation
 from organisations.services import end_membership, lock_organisation
@@ -38,8 +37,7 @@ def obstacles(user: User) -> list[Obstacle]:
     last = Organisation.objects.only_administered_by(user)
     standing = Location.objects.filter(archived_at__isnull=True).order_by("sort_name")
     owned = Access.objects.live().filter(user=user, reason=Access.Reason.OWNER).values("location_id")
-    alone = list(standing.managed_by_nobody_but(user).exclude(pk__in=owned)[:_NAMED])
-    archivable = archiving.archivable_by(user, {location.pk: Level.MANAGE for location in alone})
+    alone = archiving.mark_archivable(standing.managed_by_nobody_but(user).exclude(pk__in=owned), user)
     return [
         *(_of_organisation(organisation) for organisation in last[:_NAMED]),
         *(
@@ -54,10 +52,10 @@ def obstacles(user: User) -> list[Obstacle]:
             _of_location(
                 location,
                 _("Nobody but you manages {location}. Let somebody else manage it first, or archive it.")
-                if location.pk in archivable
+                if location.is_archivable
                 else _("Nobody but you manages {location}. Let somebody else manage it first, or leave it."),
             )
-            for location in alone
+            for location in alone[:_NAMED]
         ),
     ]
 

@@ -76,14 +76,17 @@ class InvitationPage(ABC):
     @property
     def may_ask(self) -> bool:
         """Whether asking for a new one makes sense, and there is somebody to ask."""
-        return self.situation in MAY_ASK and bool(
-            kinds.answering(self.invitation).whom_to_ask(self.invitation)
+        return (
+            self.situation in MAY_ASK
+            # A new one would be no more for support staff than this one.
+            and not self.request.user.is_staff
+            and bool(kinds.answering(self.invitation).whom_to_ask(self.invitation))
         )
 
     @property
     def may_decline(self) -> bool:
         """Whether it waits for this person though accepting gives nothing: they can always say no to it."""
-        found, waits = self.invitation, (Situation.HAS_ACCESS, Situation.STOPPED)
+        found, waits = self.invitation, (Situation.HAS_ACCESS, Situation.STOPPED, Situation.SUPPORT)
         if self.situation not in waits or not found.is_live():
             return False
         return bool(type(found).objects.addressed_to(self.request.user).filter(pk=found.pk).exists())

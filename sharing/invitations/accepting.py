@@ -160,6 +160,7 @@ def _party(invitation: Invitation, by: User, organisation: Organisation | None) 
         organisation = None
         if not SHARES.is_addressed_to(invitation, by):
             raise SHARES.refusal(Situation.WRONG_ACCOUNT, invitation)
+    SHARES.refuse_support(invitation, by)
     if organisation is None:
         return by
     # Locked first (organisation, location, invitation, access), so that a demotion waits or is seen.

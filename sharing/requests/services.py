@@ -21,6 +21,7 @@ from organisations.models import MemberInvitation
 from organisations.permissions import is_administrator
 from organisations.services import lock_organisation
 from portal import celery, limits
+from portal.accounts.receiving import CannotReceive
 from portal.errors import Refusal
 from portal.invitations.models import AbstractInvitation
 from portal.models import User
@@ -145,15 +146,24 @@ def to_answer_on(viewer: Viewer) -> list[AccessRequest]:
     return [one for one in asked if one.invitation is None or viewer.may_withdraw(one.invitation)]
 
 
-@transaction.atomic
 def approve(
     *, request: AccessRequest, by: User, level: Level = Level.VIEW, access_ends_at: datetime | None = None
 ) -> None:
     """Let the person in: by the invitation, exactly as if it had been sent to them; or, where a location was
     asked for, at `level` until `access_ends_at`, no longer than `by` has it.
 
-    Raises Refusal when it is not theirs to approve, was answered, or the invitation is no longer the same.
+    Raises Refusal when it is not theirs to approve, was answered, or the invitation is no longer the same;
+    and where nothing can be given to the person, whose request is refused by that.
     """
+    try:
+        _approve(request, by, level, access_ends_at)
+    except CannotReceive:
+        refuse(request=request, by=by)
+        raise
+
+
+@transaction.atomic
+def _approve(request: AccessRequest, by: User, level: Level, access_ends_at: datetime | None) -> None:
     _lock_to_answer(request, by)
     request.refresh_from_db(fields=["state"])
     if request.state == State.SETTLED and _has_as_much(request, level, access_ends_at):

@@ -66,6 +66,7 @@ def accept(*, transfer: Transfer, by: User, nonce: str) -> Access:
     """
     if not TRANSFERS.is_addressed_to(transfer, by):
         raise TRANSFERS.refusal(Situation.WRONG_ACCOUNT, transfer)
+    TRANSFERS.refuse_support(transfer, by)
     location = transfer.location = locations.lock_location(transfer.location)
     if not transfer.answer(Transfer.State.ACCEPTED, by=by, nonce=nonce):
         raise TRANSFERS.why_not(transfer, by, nonce)

@@ -296,6 +296,12 @@ def test_an_end_holds_to_the_second_without_a_worker(cast: Cast) -> None:
     assert access.ended_at is None
 
 
+def deactivate(user: User) -> None:
+    """Nothing can be given to them from now on; what they have stays."""
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    user.is_active = False
+
+
 # --- The list by name -------------------------------------------------------------------------
 
 
@@ -305,8 +311,9 @@ def test_the_list_by_name_is_what_is_visible_in_order(
 ) -> None:
     """One arm per organisation or one for all (decision 0001): the same list, for everybody there is."""
     monkeypatch.setattr("locations.permissions.MOST_ARMS", arms)
-    inactive = make_person("gone@test.example", is_active=False)
+    inactive = make_person("gone@test.example")
     add_member(organisation=world.operators, user=inactive, role=MEMBER, by=world.operator)
+    deactivate(inactive)
     everybody = [*User.objects.all(), inactive, AnonymousUser()]
     for person in everybody:
         for size in (2, 50):
@@ -408,9 +415,9 @@ memberships = st.sets(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=
 
 @pytest.fixture
 def few(cast: Cast) -> tuple[list[User], list[Organisation], list[Location]]:
-    """Four people of whom the last may not sign in, three organisations, three locations."""
-    people = [make_person(f"p{number}@test.example", is_active=number != 3) for number in range(4)]
-    organisations = [create_organisation(name=f"o{number}", by=cast.support) for number in range(3)]
+    """Four people of whom the last will not be able to sign in, three organisations, three locations."""
+    people = [make_person(f"p{number}@test.example") for number in range(4)]
+    organisations = [create_organisation(name=f"o{number}", by=cast.stranger) for number in range(3)]
     locations = [make_location(cast.stranger, cast.elsewhere, f"l{number}") for number in range(3)]
     return people, organisations, locations
 
@@ -441,6 +448,7 @@ def test_random_data_is_seen_as_guardian_and_plain_python_see_it(
                 organisation=organisations[organisation], user=people[person], role=MEMBER, by=people[0]
             )
         _write(rows, people, organisations, locations)
+        deactivate(people[3])
         let_time_pass(2)
         for location in locations:
             assert projected(location) == projection(location)

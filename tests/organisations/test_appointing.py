@@ -85,8 +85,8 @@ def test_somebody_from_outside_only_where_no_member_can_sign_in(cast: Cast, orph
 
 def test_support_gives_itself_nothing(cast: Cast, orphaned: Organisation) -> None:
     """Neither the one who appoints nor another of the staff, member or not."""
-    User.objects.filter(pk=cast.contractor.pk).update(is_staff=True)
     services.add_member(organisation=orphaned, user=cast.contractor, role=MEMBER, by=cast.colleague)
+    User.objects.filter(pk=cast.contractor.pk).update(is_staff=True)
     for user in (cast.support, cast.contractor):
         with refused("that is not of support staff"):
             appoint(cast, user)

@@ -28,6 +28,8 @@ pytestmark = pytest.mark.pages
 
 Statuses = dict[str, int]
 SIGNED_IN = ROLES[1:]
+# Who can have something: all but support staff.
+INSTALLERS = tuple(role for role in SIGNED_IN if role != "support")
 MANAGERS = ("manager", "owner", "installer", "colleague", "operator", "operator_member")
 
 INSTALLING = ("owner", "installer", "colleague")
@@ -178,8 +180,9 @@ PORTAL = {
     ),
     "organisations:new": Row(
         get=signed_in(200),
-        post=signed_in(302),
-        changes=SIGNED_IN,
+        # Support staff are given nothing.
+        post=signed_in(302, support=422),
+        changes=INSTALLERS,
         data=lambda side: {"name": "Ny", "country": "DK", "language": "da"},
     ),
     "organisations:join": Row(get=signed_in(200), post=signed_in(422), data=lambda side: {"key": "x"}),
@@ -288,7 +291,9 @@ PORTAL = {
 
 LOCATIONS = {
     "locations:list": Row(get=signed_in(200), post=signed_in(405)),
-    "locations:new": Row(get=signed_in(200), post=signed_in(302), changes=SIGNED_IN, data=an_address),
+    "locations:new": Row(
+        get=signed_in(200), post=signed_in(302, support=422), changes=INSTALLERS, data=an_address
+    ),
     "locations:detail": Row(
         get=by_level(200, 200, 200),
         post=signed_in(405),
@@ -559,8 +564,9 @@ MINE = {
     # One's own location is opened; of any other the answer is the same, whether there is one or not.
     "sharing:ask_for_access": Row(
         get=signed_in(200),
-        post=signed_in(302),
-        changes=("stranger", "invitee", "support"),
+        # Support staff are given nothing, and told so at once.
+        post=signed_in(302, support=422),
+        changes=("stranger", "invitee"),
         data=lambda side: {"number": str(side.location.number), "sentence": "x"},
     ),
     # What one has sent oneself, and nothing else.

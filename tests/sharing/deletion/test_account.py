@@ -212,9 +212,9 @@ def test_nothing_is_given_to_a_deleted_user(cast: Cast, nina: User) -> None:
     """Whoever still has them in hand is told."""
     asked = JoinRequest.objects.get(user=nina)
     deletion.close_account(user=nina)
-    with refused("This account has been deleted."):
+    with refused("Nothing can be given to this account"):
         add_member(organisation=cast.firm, user=nina, role=MEMBER, by=cast.installer)
-    with refused("This account has been deleted."):
+    with refused("Nothing can be given to this account"):
         give_access(
             location=cast.site, party=nina, level=Level.VIEW, reason=Access.Reason.EMAIL, by=cast.installer
         )

@@ -145,7 +145,7 @@ def test_buttons_only_for_those_who_may(scene: Scene, role: str, may: bool) -> N
 
 def test_what_somebody_gave_is_theirs_to_take(scene: Scene) -> None:
     """A recipient with Manage takes back what they gave, and cannot put the installer out."""
-    given = share(scene.own.location, scene.cast.contractor, scene.cast.support, Level.VIEW)
+    given = share(scene.own.location, scene.cast.contractor, make_person("guest@test.example"), Level.VIEW)
     page = see(scene, "manager")
     assert "Remove" in row(page, given) and "<select" in row(page, given)
     installed = scene.own.location.accesses.get(reason="installed")
