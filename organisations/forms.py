@@ -12,6 +12,7 @@ from organisations.models import Membership, Organisation
 from portal import codes
 from portal.lib.addresses import domain_of
 from portal.lib.countries import COUNTRIES
+from portal.lib.forms import AddressField
 from portal.lib.validators import not_the_portal, plain_line
 from portal.models import User
 
@@ -132,7 +133,7 @@ class AppointForm(forms.Form):
         queryset=Membership.objects.none(),
         error_messages={"required": _("Choose whom to appoint.")},
     )
-    email = forms.EmailField(
+    email = AddressField(
         label=_("E-mail address"),
         help_text=_(
             "No member can sign in, so anybody can be appointed who has an account with this address."

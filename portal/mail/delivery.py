@@ -12,6 +12,7 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from portal.failures import Failure, failure_of
+from portal.lib.addresses import spelled
 from portal.models import OutgoingEmail
 from portal.signals import delivery_changed
 
@@ -54,10 +55,9 @@ def heard(sender: Any, event: AnymailTrackingEvent, **kwargs: Any) -> None:
 @transaction.atomic
 def note(*, provider_id: str, address: str, status: Status, failure: str) -> bool:
     """Write down what became of the e-mail the provider knows by this id; whether that was news."""
-    before = OutgoingEmail.objects.filter(
-        provider_id=provider_id, address__iexact=address, status__in=_COMES_FROM[status]
-    )
-    email = before.first()
+    before = OutgoingEmail.objects.filter(provider_id=provider_id, status__in=_COMES_FROM[status])
+    # The provider reports the address as it stood on the envelope, with a domain of ASCII.
+    email = next((each for each in before if spelled(each.address) == spelled(address)), None)
     if email is None or not before.filter(pk=email.pk).update(status=status, failure=failure):
         return False
     email.status, email.failure = status, failure

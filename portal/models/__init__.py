@@ -3,7 +3,7 @@
 from portal.models.activity import Activity, ActivityQuerySet
 from portal.models.email import OutgoingEmail
 from portal.models.throttle import Throttle
-from portal.models.user import FormerAddress, User, digest_of
+from portal.models.user import FormerAddress, User, composed, digest_of, digests_of
 
 __all__ = [
     "Activity",
@@ -12,5 +12,7 @@ __all__ = [
     "OutgoingEmail",
     "Throttle",
     "User",
+    "composed",
     "digest_of",
+    "digests_of",
 ]

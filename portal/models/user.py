@@ -1,5 +1,6 @@
 """People: the person who signs in, and the addresses of those who have deleted their account."""
 
+import unicodedata
 import uuid
 from typing import Any, ClassVar
 
@@ -13,14 +14,17 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portal import codes
+from portal.lib.addresses import every_spelling, spelled
+
+_FORMER = "former-address"
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes people. An address is stored lower-cased, wherever it comes from."""
+    """Makes and finds people. An address is kept, and looked up, in its one spelling."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """A person who can sign in once an address is verified; without `password`, not by password."""
-        user = self.model(email=email.strip().lower(), **fields)
+        user = self.model(email=spelled(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -30,16 +34,20 @@ class UserManager(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, **fields)
 
     def with_verified_address(self, email: str) -> "User | None":
-        """The person who has shown this address, in any case, to be theirs."""
-        return self.filter(emailaddress__email=email.strip().lower(), emailaddress__verified=True).first()
+        """The person who has shown this address, in any spelling, to be theirs."""
+        return self.filter(emailaddress__email=spelled(email), emailaddress__verified=True).first()
+
+    def waiting_with(self, email: str) -> "User | None":
+        """Who signed up with this address, which nobody has confirmed yet."""
+        return self.filter(email=spelled(email)).first()
 
     def appointable(self) -> "models.QuerySet[User]":
         """Open accounts with a confirmed address, but for support staff, who cannot be given rights."""
         return self.filter(is_active=True, is_staff=False, emailaddress__verified=True).distinct()
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """The person who signs in with this address, in any case."""
-        return self.get(email=(username or "").strip().lower())
+        """The person whose main address this is, in any spelling."""
+        return self.get(email=spelled(username or ""))
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -85,10 +93,24 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     get_short_name = get_full_name
 
+    def set_password(self, raw_password: str | None) -> None:
+        """One password on every keyboard: a Mac writes æ and å in two pieces (NFD), others in one (NFC)."""
+        super().set_password(None if raw_password is None else composed(raw_password))
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Composed, and as it was typed, for one that was set before passwords were composed."""
+        tries = [raw_password] if raw_password is None else [composed(raw_password), raw_password]
+        return any(super(User, self).check_password(each) for each in dict.fromkeys(tries))
+
     @property
     def address_of_nobody(self) -> str:
         """What stands in for the e-mail address of somebody who has none any more; nobody can have it."""
         return f"{self.uuid}@nobody.invalid"
+
+
+def composed(password: str) -> str:
+    """A password in the form in which it is set and checked."""
+    return unicodedata.normalize("NFC", password)
 
 
 class FormerAddress(models.Model):
@@ -110,4 +132,9 @@ class FormerAddress(models.Model):
 
 def digest_of(address: str) -> str:
     """The keyed digest by which the address of a deleted account is known again."""
-    return codes.digest(address.lower(), purpose="former-address")
+    return codes.digest(spelled(address), purpose=_FORMER)
+
+
+def digests_of(address: str) -> set[str]:
+    """Those by which it may be known: the record, and digests, are older than the one spelling."""
+    return {codes.digest(each.lower(), purpose=_FORMER) for each in every_spelling(address)}

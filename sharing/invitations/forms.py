@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from locations.levels import Level
 from portal import codes
+from portal.lib.forms import AddressField
 from portal.lib.humanize import last_day
 from portal.lib.validators import clean_message
 from sharing.invitations.recipients import NO_ADDRESS
@@ -67,10 +68,9 @@ class InviteForm(TermsForm):
     """ "Invite partner": one form for the three ways. Fields of the other ways are ignored."""
 
     kind = forms.ChoiceField(label=_("Share with"), choices=Kind.choices, initial=Kind.PERSON)
-    email = forms.EmailField(
+    email = AddressField(
         label=_("E-mail address"),
         required=False,
-        max_length=254,
         help_text=_(
             "They get an e-mail with a code and a link. No account yet? They can make one on the way in."
         ),
@@ -127,9 +127,8 @@ class AddressForm(forms.Form):
 
     use_required_attribute = False
 
-    email = forms.EmailField(
+    email = AddressField(
         label=_("E-mail address"),
-        max_length=254,
         error_messages={"invalid": NO_ADDRESS, "required": NO_ADDRESS},
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )

@@ -7,14 +7,15 @@ sent, and again under the locks (`sharing.invitations.services`).
 from datetime import datetime
 from typing import cast
 
-from allauth.account.models import EmailAddress
 from django.db.models import Q
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from locations.levels import Level
 from locations.models import Access
 from locations.querysets import AccessQuerySet
 from organisations.models import Organisation
+from portal.accounts.addresses import verified_addresses
 from portal.errors import Refusal
 from portal.lib.addresses import clean_address
 from portal.lib.humanize import last_day
@@ -25,11 +26,11 @@ from sharing.permissions import covering_access
 NO_ADDRESS = _("Enter the e-mail address of the person you want to share with.")
 
 
-def known_address(text: str) -> str:
-    """The address as it is kept. Raises Refusal beside `email` for what is none."""
+def known_address(text: str, sentence: str | Promise = NO_ADDRESS) -> str:
+    """The address as it is kept. Raises Refusal with the sentence, beside `email`, for what is none."""
     address = clean_address(text)
     if address is None:
-        raise Refusal(NO_ADDRESS, field="email")
+        raise Refusal(sentence, field="email")
     return address
 
 
@@ -73,8 +74,8 @@ def refuse_unless_it_takes_shares(organisation: Organisation) -> None:
 
 
 def refuse_own_address(email: str, by: User) -> None:
-    """Nobody invites themselves."""
-    if EmailAddress.objects.filter(user=by, email__iexact=email).exists() or email == by.email:
+    """Nobody invites themselves. An address they never confirmed may be somebody else's."""
+    if email in verified_addresses(by):
         raise Refusal(_("That is your own address."), field="email")
 
 

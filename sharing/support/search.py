@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from portal import codes, limits
 from portal.errors import Refusal
 from portal.invitations.models import AbstractInvitation
+from portal.lib.text_search import contains, words_of
 from portal.support_search import MOST_OF_A_KIND, Found, Search, finds
 from sharing import kinds
 from sharing.models import Offer
@@ -18,8 +19,10 @@ from sharing.models import Offer
 
 def find_by_address(kind: type[AbstractInvitation], search: Search) -> Iterator[Found]:
     """Those of one kind by the address they were sent to, the newest first."""
-    if "@" in search.text:
-        sent = kind.objects.filter(email__icontains=search.text.strip()).on_their_own().with_all()
+    words = words_of(search.text)
+    if "@" in search.text or "＠" in search.text:
+        found = kind.objects.filter(*[contains(word, "email") for word in words])
+        sent = found.on_their_own().with_all()
         yield from map(_found, sent.order_by("-invited_at")[:MOST_OF_A_KIND])
 
 

@@ -5,7 +5,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from portal.lib.forms import AddressField
 from portal.lib.validators import clean_message
+from sharing.transfers.services import NO_OWNERS_ADDRESS
 
 
 class TransferForm(forms.Form):
@@ -13,16 +15,12 @@ class TransferForm(forms.Form):
 
     use_required_attribute = False
 
-    email = forms.EmailField(
+    email = AddressField(
         label=_("E-mail address of the new Owner"),
-        max_length=254,
         help_text=_(
             "They get an e-mail with a code and a link. No account yet? They can make one on the way in."
         ),
-        error_messages={
-            "required": _("Enter the e-mail address of the new Owner."),
-            "invalid": _("Enter the e-mail address of the new Owner."),
-        },
+        error_messages={"required": NO_OWNERS_ADDRESS, "invalid": NO_OWNERS_ADDRESS},
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
     message = forms.CharField(

@@ -4,7 +4,6 @@ Nothing changes before the other side accepts; that stands in `accepting`. Each 
 asks `sharing.permissions` again under the lock, changes, and records, in one transaction.
 """
 
-from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -15,12 +14,14 @@ from portal.errors import Refusal
 from portal.invitations.models import CODE_HAS_ENDED, refuse_withdrawn, settle_due, throttle
 from portal.models import User
 from portal.verbs import Verb
+from sharing.invitations.recipients import known_address, refuse_own_address
 from sharing.invitations.withdrawing import withdraw_pending_transfer
 from sharing.models import Transfer
 from sharing.permissions import Viewer
 from sharing.record import record_transfer
 from sharing.transfers import emails
 
+NO_OWNERS_ADDRESS = _("Enter the e-mail address of the new Owner.")
 NOT_YOURS = _("Only the Owner and whoever installed the location can hand it over.")
 
 
@@ -29,9 +30,8 @@ def start(*, location: Location, by: User, email: str, message: str = "") -> Tra
 
     Returns it with `.renewed`. Raises Refusal, beside `email` where the address is the cause.
     """
-    email = email.strip().lower()
-    if EmailAddress.objects.filter(user=by, email__iexact=email).exists() or email == by.email:
-        raise Refusal(_("That is your own address."), field="email")
+    email = known_address(email, NO_OWNERS_ADDRESS)
+    refuse_own_address(email, by)
     throttle(by, about=f"transfer/{location.pk}", recipient=email)
     with transaction.atomic():
         viewer = _lock_to_transfer(location, by)
