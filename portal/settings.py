@@ -182,7 +182,7 @@ STORAGES = {
 
 AUTH_USER_MODEL = "portal.User"
 AUTHENTICATION_BACKENDS = [
-    "allauth.account.auth_backends.AuthenticationBackend",
+    "portal.accounts.backend.AuthenticationBackend",
     "locations.backend.LocationPermissionBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -197,9 +197,13 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "locations:list"
 ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
+    "add_email": "portal.accounts.forms.AddEmailForm",
     "change_password": "portal.accounts.forms.ChangePasswordForm",
+    "login": "portal.accounts.forms.LoginForm",
+    "reset_password": "portal.accounts.forms.ResetPasswordForm",
     "signup": "portal.accounts.forms.SignupForm",
 }
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "portal.accounts.tokens.ResetTokens"  # noqa: S105 (a class)
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

@@ -8,11 +8,12 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.core import context as allauth_context
+from allauth.core import ratelimit
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
-from django.db.models import ProtectedError, QuerySet
-from django.db.models.signals import pre_save
+from django.db.models import ProtectedError, Q, QuerySet
+from django.db.models.signals import post_save, pre_save
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -21,15 +22,19 @@ from django.utils.crypto import get_random_string
 from django.utils.translation import get_language
 
 from portal.accounts import guessing, known_device
-from portal.lib.addresses import clean_address
+from portal.lib.addresses import clean_address, spelled
 from portal.mail import outbox
-from portal.models import User
+from portal.models import User, composed
 
 # A sign-up nobody confirmed is forgotten then; the link to confirm it works for less.
 UNCONFIRMED_LIVES = timedelta(days=7)
 
+_SENT = "account/messages/email_confirmation_sent.txt"
+
 # Where somebody was going when they had to sign in or sign up first: a path of ours, kept in the session.
 GO_ON = "go_on_after_sign_in"
+# Whose password was typed in this browser while no address of theirs was confirmed: an id, in the session.
+TYPED_HERE = "password_typed_here"
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -70,6 +75,26 @@ class AccountAdapter(DefaultAccountAdapter):
             raise ValidationError(EmailValidator.message)
         return str(super().clean_email(address))
 
+    def clean_password(self, password: str, user: User | None = None) -> str:
+        """Judged as it will be kept; returned as typed, to be compared with its repetition."""
+        super().clean_password(composed(password), user)
+        return password
+
+    def add_message(
+        self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any
+    ) -> None:
+        """Not before sign-in that an e-mail was sent: where it was not (allauth's limit), it would tell of
+        an account by its absence. The page says what to do.
+        """
+        if message_template != _SENT or request.user.is_authenticated:
+            super().add_message(request, level, message_template, *args, **kwargs)
+
+    def respond_email_verification_sent(self, request: HttpRequest, user: User | None) -> HttpResponse:
+        """After sign-up, and after a right password without a confirmed address."""
+        request.session[TYPED_HERE] = user.pk if user else 0
+        response: HttpResponse = super().respond_email_verification_sent(request, user)
+        return response
+
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         home = reverse("admin:index") if request.user.is_staff else super().get_login_redirect_url(request)
         return go_on(request) or home
@@ -89,22 +114,63 @@ def go_on(request: HttpRequest) -> str:
     return str(request.session.pop(GO_ON, ""))
 
 
+def is_waiting(user: User) -> bool:
+    """Whether this is a sign-up that nobody has confirmed, and no more."""
+    return user.last_login is None and not EmailAddress.objects.filter(user=user, verified=True).exists()
+
+
+def replace_waiting(request: HttpRequest, email: str) -> None:
+    """Somebody signs up anew with an address nobody has confirmed: who waited for it goes, links included.
+
+    So the e-mail is sent again, though allauth would send none for some minutes.
+    """
+    if _forget(_never_used().filter(email=email)):
+        ratelimit.clear(request, action="confirm_email", key=email)
+
+
 @receiver(pre_save, sender=EmailAddress)
 def free_address(instance: EmailAddress, **kwargs: Any) -> None:
-    """Whoever shows an address to be theirs may have it as main address.
+    """Keep an address in its one spelling. Whoever shows it to be theirs may have it as main address.
 
-    Somebody may have signed up with it who never could confirm it: that account goes, or, should anything
-    hang on it, loses the address.
+    Others may hold it who never could confirm it. Whoever signed up with it and did nothing since goes, and
+    everybody else loses the address and keeps all else.
     """
-    if not instance.verified:
+    instance.email = spelled(instance.email)
+    if instance.verified:
+        for other in _unconfirmed_holders(instance.email).exclude(pk=instance.user_id):
+            _give_up(other, instance.email)
+
+
+@receiver(post_save, sender=EmailAddress)
+def keep_main_address(instance: EmailAddress, **kwargs: Any) -> None:
+    """A confirmed main address is that of the account: until now it may have been that of another account, in
+    use (`SignupForm.save`). What stands in for the address of somebody who has none is no address, though
+    allauth makes one of it.
+    """
+    user = instance.user
+    if instance.email == user.address_of_nobody:
+        instance.delete()
+    elif instance.verified and instance.primary and user.email != instance.email:
+        user.email = instance.email
+        user.save(update_fields=["email"])
+
+
+def _unconfirmed_holders(email: str) -> QuerySet[User]:
+    rows = EmailAddress.objects.filter(email=email)
+    holders = User.objects.filter(Q(email=email) | Q(pk__in=rows.filter(verified=False).values("user")))
+    return holders.exclude(pk__in=rows.filter(verified=True).values("user"))
+
+
+def _give_up(user: User, email: str) -> None:
+    main = user.email == email
+    if main and _forget(_never_used().filter(pk=user.pk)):
         return
-    owners = EmailAddress.objects.filter(email=instance.email, verified=True).values("user")
-    others = User.objects.filter(email=instance.email).exclude(pk=instance.user_id).exclude(pk__in=owners)
-    for other in others:
-        if not _forget([other] if _never_used().filter(pk=other.pk).exists() else []):
-            EmailAddress.objects.filter(user=other, email=instance.email).delete()
-            other.email = other.address_of_nobody
-            other.save(update_fields=["email"])
+    EmailAddress.objects.filter(user=user, email=email).delete()
+    if main:
+        user.email = user.address_of_nobody
+        user.save(update_fields=["email"])
+        if other := EmailAddress.objects.get_verified(user):
+            other.set_as_primary()
 
 
 def forget_unconfirmed() -> int:

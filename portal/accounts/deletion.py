@@ -46,12 +46,13 @@ def close_account(*, user: User) -> None:
     """
     account_closing.send(sender=User, user=user)
     user = lock_person(user)
-    # One they never showed to be theirs may be somebody else's.
-    addresses = {user.email, *verified_addresses(user)}
+    # One they never showed to be theirs may be somebody else's, and so is the mail that waits for it.
+    addresses = set(verified_addresses(user))
     record(Verb.ACCOUNT_DELETED, by=user)
     _drop_mail(user, addresses)
-    _queue_farewell(user)
-    _remember(user, addresses)
+    if user.email in addresses:
+        _queue_farewell(user)
+    _remember(user, {user.email, *addresses})
     _empty(user)
 
 

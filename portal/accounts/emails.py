@@ -9,20 +9,18 @@ from allauth.account.utils import user_pk_to_url_str
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from portal.mail.outbox import Message, absolute_url, builds
+from portal.mail.outbox import Message, absolute_url, builds, goes_astray
 from portal.models import OutgoingEmail
 
 
-@builds("account")
+@builds("account", to_unconfirmed=True)
 def account(row: OutgoingEmail) -> Message | None:
     """What allauth asked to be sent, by the name of allauth's own template for it."""
     return _BY_TEMPLATE.get(row.details["template"], _something_changed)(row)
 
 
 def _confirm_address(row: OutgoingEmail) -> Message | None:
-    address = EmailAddress.objects.filter(
-        user=row.recipient, email__iexact=row.address, verified=False
-    ).first()
+    address = EmailAddress.objects.filter(user=row.recipient, email=row.address, verified=False).first()
     if address is None:
         return None
     days = app_settings.EMAIL_CONFIRMATION_EXPIRE_DAYS
@@ -48,7 +46,7 @@ def _confirm_address(row: OutgoingEmail) -> Message | None:
 
 
 def _reset_password(row: OutgoingEmail) -> Message | None:
-    if row.recipient is None:
+    if row.recipient is None or not _is_theirs(row):
         return None
     key = default_token_generator.make_token(row.recipient)
     link = absolute_url("account_reset_password_from_key", user_pk_to_url_str(row.recipient), key)
@@ -61,6 +59,11 @@ def _reset_password(row: OutgoingEmail) -> Message | None:
         button=(_("Choose a new password"), link),
         reason=_("Somebody asked for this in the portal. If it was not you, do nothing: the password stays."),
     )
+
+
+def _is_theirs(row: OutgoingEmail) -> bool:
+    """Whether the address is a confirmed one of theirs. Asked again, for the link opens the account."""
+    return EmailAddress.objects.filter(user=row.recipient, email=row.address, verified=True).exists()
 
 
 def _no_account(row: OutgoingEmail) -> Message:
@@ -91,7 +94,9 @@ def _has_account(row: OutgoingEmail) -> Message:
     )
 
 
-def _something_changed(row: OutgoingEmail) -> Message:
+def _something_changed(row: OutgoingEmail) -> Message | None:
+    if goes_astray(row):
+        return None
     what = {
         "password_changed": _("Your password was changed"),
         "password_reset": _("Your password was changed"),

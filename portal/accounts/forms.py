@@ -1,17 +1,26 @@
 """The forms of the way in."""
 
+from contextlib import suppress
+from copy import deepcopy
 from typing import Any
 
 from allauth.account import forms as allauth_forms
+from allauth.account.adapter import get_adapter
+from allauth.account.fields import PasswordField
+from allauth.account.models import EmailAddress
 from allauth.core import context as allauth_context
 from django import forms
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.password_validation import password_validators_help_text_html
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from portal import limits
 from portal.accounts import guessing
+from portal.accounts.adapter import replace_waiting
+from portal.lib.forms import KnownAddressField, as_address_field
 from portal.lib.validators import not_the_portal, plain_line
 from portal.models import User
 
@@ -34,6 +43,37 @@ class ChangePasswordForm(allauth_forms.ChangePasswordForm):
         return password
 
 
+class LoginForm(allauth_forms.LoginForm):
+    """Sign-in."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"] = as_address_field(self.fields["login"], KnownAddressField)
+
+
+class ResetPasswordForm(allauth_forms.ResetPasswordForm):
+    """Asking for a link to choose a new password: only whose address it is gets one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"] = as_address_field(self.fields["email"], KnownAddressField)
+
+    def clean_email(self) -> str:
+        """allauth would fall back to accounts in which the address was never confirmed."""
+        email: str = self.cleaned_data["email"]
+        owner = User.objects.with_verified_address(email)
+        self.users = [owner] if owner and owner.is_active else []
+        return email
+
+
+class AddEmailForm(allauth_forms.AddEmailForm):
+    """A further address of one's own. Others who say it is theirs, and never confirmed it, do not count."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"] = as_address_field(self.fields["email"])
+
+
 class SignupForm(guessing.LimitedSignUp, allauth_forms.SignupForm):
     """Sign-up: a name, an address and a password."""
 
@@ -46,26 +86,86 @@ class SignupForm(guessing.LimitedSignUp, allauth_forms.SignupForm):
     )
     field_order = ("name", "email", "password1")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"] = as_address_field(self.fields["email"])
+
+    def validate_unique_email(self, value: str) -> str:
+        """Only who has confirmed the address has an account with it."""
+        self.account_already_exists = EmailAddress.objects.is_verified(value)
+        return value
+
     def clean(self) -> dict[str, Any]:
         """allauth does not know the name when it looks at the password, which must not be like it."""
         cleaned: dict[str, Any] = super().clean()
-        user = User(email=cleaned.get("email", ""), name=cleaned.get("name", ""))
-        if cleaned.get("password1"):
-            try:
-                validate_password(cleaned["password1"], user)
-            except forms.ValidationError as error:
-                self.add_error("password1", error)
+        _check_new_password(self, cleaned.get("email", ""))
         return cleaned
 
     def try_save(self, request: HttpRequest) -> Any:
         """Take as long for an address that has an account: the answer must not tell by its time."""
+        may_replace = limits.count(limits.SIGNING_UP_WITH_ONE_ADDRESS, self.cleaned_data["email"])
         if self.account_already_exists:
-            make_password(self.cleaned_data.get("password1"))
-        return super().try_save(request)
+            make_password(self.cleaned_data["password1"])
+            return super().try_save(request)
+        if may_replace:
+            # Signed up with in this very moment by somebody else, it is theirs to confirm.
+            with suppress(IntegrityError):
+                return self.save(request), None
+        make_password(self.cleaned_data["password1"])
+        return None, get_adapter().respond_email_verification_sent(request, None)
 
+    @transaction.atomic
     def save(self, request: HttpRequest) -> User:
-        user: User = super().save(request)
-        user.name = self.cleaned_data["name"]
-        user.language = get_language() or user.language
-        user.save(update_fields=["name", "language"])
+        """The new account, in place of whoever signed up with the address before and never confirmed it.
+
+        Somebody's account in use may have it unconfirmed as main address: it keeps it until then.
+        """
+        email = self.cleaned_data["email"]
+        replace_waiting(request, email)
+        user = User(email=email)
+        if User.objects.filter(email=email).exists():
+            user.email = user.address_of_nobody
+        start_account(user, self.cleaned_data)
+        EmailAddress.objects.create(user=user, email=email, primary=True)
         return user
+
+
+class NewcomerForm(forms.Form):
+    """Name and password anew, for whoever confirms an address in another browser than signed up with it.
+
+    Anybody can sign up with it: what they chose is not whoever reads its e-mail.
+    """
+
+    use_required_attribute = False
+
+    def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.email = email
+        self.fields["name"] = deepcopy(SignupForm.base_fields["name"])
+        self.fields["password1"] = PasswordField(
+            label=_("Password"),
+            autocomplete="new-password",
+            help_text=password_validators_help_text_html(),
+        )
+
+    def clean(self) -> dict[str, Any]:
+        _check_new_password(self, self.email)
+        return self.cleaned_data
+
+
+def start_account(user: User, chosen: dict[str, Any]) -> None:
+    """Name, password and language as chosen in this browser, in place of whatever there was."""
+    user.name = chosen["name"]
+    user.language = get_language() or user.language
+    user.set_password(chosen["password1"])
+    user.save()
+
+
+def _check_new_password(form: forms.Form, email: str) -> None:
+    """Say beside the field what is wrong with the password of somebody with this name and address."""
+    password = form.cleaned_data.get("password1")
+    if password:
+        try:
+            get_adapter().clean_password(password, User(email=email, name=form.cleaned_data.get("name", "")))
+        except forms.ValidationError as error:
+            form.add_error("password1", error)

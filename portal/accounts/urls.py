@@ -5,6 +5,8 @@ from django.urls import include, path
 from portal.accounts import views
 
 urlpatterns = [
+    path("confirm-email/<str:key>/", views.confirm_address, name="account_confirm_email"),
+    path("email/", views.addresses, name="account_email"),
     path("delete/", views.delete_account, name="delete_account"),
     path("", include("allauth.account.urls")),
 ]

@@ -1,15 +1,78 @@
 """The pages about one's own account that allauth does not have."""
 
+from typing import Any
+
+from allauth.account.internal.flows.login import perform_login
+from allauth.account.models import EmailAddress, Login
+from allauth.account.views import ConfirmEmailView, EmailView
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.accounts import deletion
-from portal.accounts.forms import PasswordAgainForm
+from portal.accounts.adapter import TYPED_HERE, is_waiting
+from portal.accounts.forms import NewcomerForm, PasswordAgainForm, start_account
 from portal.errors import Refusal
+from portal.lib.addresses import spelled
+from portal.models import User
+
+
+class ConfirmAddressView(ConfirmEmailView):
+    """The page behind the link to confirm an address.
+
+    Name and password of a sign-up count only in the browser that typed them. In any other, whoever reads the
+    mailbox is asked for their own, and is in: else somebody could sign up for them and wait for their click.
+    """
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        if self.object and self._starts_anew():
+            context.setdefault("form", NewcomerForm(email=self.object.email_address.email))
+        return context
+
+    def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        self.object = self.get_object()
+        if not self._starts_anew():
+            with transaction.atomic():
+                response: HttpResponse = super().post(*args, **kwargs)
+            return response
+        form = NewcomerForm(self.request.POST, email=self.object.email_address.email)
+        if form.is_valid() and (user := self._start(form)):
+            return perform_login(self.request, Login(user=user, signup=True))
+        return self.render_to_response(self.get_context_data(form=form), status=422)
+
+    def _starts_anew(self) -> bool:
+        user = self.object.email_address.user
+        return is_waiting(user) and self.request.session.get(TYPED_HERE) != user.pk
+
+    @transaction.atomic
+    def _start(self, form: NewcomerForm) -> User | None:
+        """The account as chosen here, its address confirmed; None where somebody else confirmed it first."""
+        address = self.object.email_address
+        user = User.objects.select_for_update(no_key=True).get(pk=address.user_id)
+        address.user = user
+        if not is_waiting(user) or not self.object.confirm(self.request):
+            return None
+        start_account(user, form.cleaned_data)
+        return user
+
+
+class AddressesView(EmailView):
+    """One's own addresses."""
+
+    def _get_email_address(self, request: HttpRequest) -> EmailAddress | None:
+        """The one of theirs that a button is about, in whatever spelling."""
+        email = spelled(request.POST["email"])
+        found: EmailAddress | None = EmailAddress.objects.filter(user=request.user, email=email).first()
+        return found
+
+
+confirm_address = ConfirmAddressView.as_view()
+addresses = AddressesView.as_view()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import css_inline
+from allauth.account.models import EmailAddress
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRequestsAPIError
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
@@ -67,15 +68,19 @@ class Message:
 # What makes a message of a row; None when there is no longer anything to say.
 Builder = Callable[[OutgoingEmail], Message | None]
 _builders: dict[str, Builder] = {}
+# Kinds that may go to a main address which nobody has confirmed; their builders look at it.
+_to_unconfirmed: set[str] = set()
 
 
-def builds(kind: str) -> Callable[[Builder], Builder]:
+def builds(kind: str, *, to_unconfirmed: bool = False) -> Callable[[Builder], Builder]:
     """Decorator: the function makes the messages of this kind. Two for one kind are a mistake."""
 
     def register(builder: Builder) -> Builder:
         if kind in _builders:
             raise ValueError(f"{kind} has a builder already: {_builders[kind]}")
         _builders[kind] = builder
+        if to_unconfirmed:
+            _to_unconfirmed.add(kind)
         return builder
 
     return register
@@ -194,6 +199,8 @@ def render(row: OutgoingEmail) -> EmailMultiAlternatives | None:
     """The e-mail of a row in its reader's language, or None when there is nothing to say any more."""
     if row.recipient is not None and row.recipient.deleted_at:
         return None
+    if row.kind not in _to_unconfirmed and goes_astray(row):
+        return None
     with override(row.language):
         message = _builders[row.kind](row)
         if message is None:
@@ -210,6 +217,13 @@ def render(row: OutgoingEmail) -> EmailMultiAlternatives | None:
     )
     email.attach_alternative(css_inline.inline(html), "text/html")
     return email
+
+
+def goes_astray(row: OutgoingEmail) -> bool:
+    """Whether it is meant for an account and would go to its main address, which nobody has confirmed."""
+    if row.recipient is None or row.recipient.email != row.address:
+        return False
+    return not EmailAddress.objects.filter(user=row.recipient, email=row.address, verified=True).exists()
 
 
 def absolute_url(name: str, *args: Any) -> str:

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.formats import date_format
 
+from portal.accounts.adapter import GO_ON
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
@@ -37,6 +38,12 @@ NEXT = "et-helt-nyt-kodeord-9"
 def sign_up(client: Client, email: str = NEW, **data: str) -> HttpResponse:
     cache.clear()
     fields = {"name": "Nina", "email": email, "password1": PASSWORD} | data
+    return client.post(reverse("account_signup"), fields, follow=True)
+
+
+def sign_up_at_once(client: Client, email: str) -> HttpResponse:
+    """While allauth still holds back e-mails to the address."""
+    fields = {"name": "Nina", "email": email, "password1": PASSWORD}
     return client.post(reverse("account_signup"), fields, follow=True)
 
 
@@ -76,12 +83,46 @@ def test_sign_up_confirm_and_in(db: None) -> None:
     assert EmailAddress.objects.get(user=user).verified
 
 
-def test_the_link_in_another_browser_confirms_and_signs_nobody_in(db: None) -> None:
-    """Whoever opens somebody's mail is not in their account by it."""
+def test_the_link_in_another_browser_asks_for_name_and_password_anew(db: None) -> None:
+    """Whoever signed up elsewhere may be somebody else: nothing they typed is left, nor shown."""
+    squatter = browser(headers={"Accept-Language": "da"})
+    sign_up(squatter, name="Eve")
+    link, owner = link_in(letter(kind="account", address=NEW), "/confirm-email/"), browser()
+    page = owner.get(link)
+    assert "Eve" not in text_of(page) and 'name="password1"' in main_of(page)
+    refused = owner.post(link, {"name": "", "password1": "short"})
+    assert refused.status_code == 422 and main_of(refused).count("errorlist") == 2
+    assert not EmailAddress.objects.get(email=NEW).verified and not is_in(owner)
+    done = owner.post(link, {"name": "Nina", "password1": NEXT}, follow=True)
+    assert done.redirect_chain[-1][0] == reverse("locations:list") and is_in(owner)
+    user = User.objects.get(email=NEW)
+    assert (user.name, user.language) == ("Nina", "en-gb") and user.check_password(NEXT)
+    sign_in(squatter, NEW)
+    squatter.post(link, follow=True)
+    assert not is_in(squatter) and not User.objects.get(email=NEW).check_password(PASSWORD)
+
+
+def test_the_password_counts_where_it_was_typed_at_sign_in_too(db: None) -> None:
+    """Signed up on the computer, signed in and confirmed on the telephone."""
+    sign_up(browser())
+    phone = browser()
+    sign_in(phone, NEW)
+    phone.post(link_in(letter(kind="account", address=NEW), "/confirm-email/"), follow=True)
+    assert is_in(phone) and User.objects.get(email=NEW).name == "Nina"
+
+
+def test_confirming_in_another_browser_leads_on(db: None) -> None:
+    """To the invitation one came for, in the browser in which one came."""
     sign_up(browser())
     other = browser()
-    other.post(link_in(letter(kind="account", address=NEW), "/confirm-email/"), follow=True)
-    assert EmailAddress.objects.get(email=NEW).verified and not is_in(other)
+    sign_up(other)
+    session = other.session
+    session[GO_ON] = "/add/"
+    session.save()
+    sign_up(browser(), name="Eve")
+    link = link_in(letter(kind="account", address=NEW), "/confirm-email/")
+    done = other.post(link, {"name": "Nina", "password1": NEXT}, follow=True)
+    assert done.redirect_chain[-1][0] == "/add/" and User.objects.get(email=NEW).name == "Nina"
 
 
 @pytest.mark.parametrize(
@@ -111,15 +152,15 @@ def test_a_password_like_the_name_is_refused(db: None) -> None:
 
 
 def test_sign_up_tells_nothing_of_known_addresses(db: None) -> None:
-    """Known, known and unconfirmed, and unknown: one answer; the mail tells its owner the difference."""
-    make_account("known@test.example")
+    """Known, known and unconfirmed, and unknown: one answer, again and again; the mail tells its owner."""
+    user = make_account("known@test.example")
+    EmailAddress.objects.create(user=user, email="added@test.example")
     sign_up(browser(), "half@test.example")
-    answers = {
-        email: answer_of(sign_up(browser(), email), email)
-        for email in ("known@test.example", "half@test.example", NEW)
-    }
+    emails = ("known@test.example", "half@test.example", "added@test.example", NEW)
+    answers = {email: answer_of(sign_up(browser(), email), email) for email in emails}
+    answers |= {f"{email} again": answer_of(sign_up_at_once(browser(), email), email) for email in emails}
     assert len({repr(answer) for answer in answers.values()}) == 1
-    assert User.objects.count() == 3
+    assert User.objects.count() == 4
     assert "You already have an account" in letter(address="known@test.example")
     assert "/confirm-email/" in letter(address=NEW)
 
@@ -257,14 +298,17 @@ def test_a_new_password_by_e_mail(db: None) -> None:
 
 
 def test_reset_tells_nothing_of_known_addresses(db: None) -> None:
-    """Known or not: one page; the mail tells its reader."""
-    make_account("known@test.example")
-    answers = {
-        answer_of(ask_for_reset(email), email)[2] for email in ("known@test.example", "nobody@test.example")
-    }
+    """Known, confirmed or not: one page; the mail tells its reader."""
+    user = make_account("known@test.example")
+    EmailAddress.objects.create(user=user, email="added@test.example")
+    sign_up(browser(), "half@test.example")
+    emails = ("known@test.example", "nobody@test.example", "added@test.example", "half@test.example")
+    answers = {repr(answer_of(ask_for_reset(email), email)) for email in emails}
     assert len(answers) == 1
     assert "There is no account" in letter(address="nobody@test.example")
     assert "/reset/key/" in letter(address="known@test.example")
+    for email in ("added@test.example", "half@test.example"):
+        assert "There is no account" in letter(address=email), email
 
 
 # --- No token in any row ------------------------------------------------------------------------

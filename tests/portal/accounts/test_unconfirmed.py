@@ -1,0 +1,239 @@
+"""An address nobody has confirmed is nobody's: it opens no account, blocks nobody and gets nobody's mail."""
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import pytest
+from allauth.account.forms import EmailAwarePasswordResetTokenGenerator
+from allauth.account.models import EmailAddress
+from allauth.account.utils import user_pk_to_url_str
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+
+from portal import limits
+from portal.accounts.adapter import forget_unconfirmed
+from portal.accounts.tokens import ResetTokens
+from portal.mail import outbox
+from portal.models import OutgoingEmail, Throttle, User
+from tests.cast import Cast, make_person
+from tests.pages import PASSWORD, browser, letter, link_in, main_of, make_account
+
+pytestmark = pytest.mark.django_db
+WANTED = "vera@corp.example"
+NEXT = "et-helt-nyt-kodeord-9"
+
+
+def sign_up(client: Client | None = None, email: str = WANTED, name: str = "Vera") -> Client:
+    cache.clear()
+    client = client or browser()
+    client.post(reverse("account_signup"), {"name": name, "email": email, "password1": PASSWORD})
+    return client
+
+
+def is_in(client: Client) -> bool:
+    return client.get(reverse("locations:list")).status_code == 200
+
+
+def confirm(client: Client, **fields: str) -> None:
+    client.post(link_in(letter(address=WANTED), "/confirm-email/"), fields)
+
+
+def ask_for_reset(email: str) -> None:
+    cache.clear()
+    browser().post(reverse("account_reset_password"), {"email": email})
+
+
+def send_all() -> None:
+    while outbox.deliver_due():
+        pass
+
+
+# --- Choosing a new password --------------------------------------------------------------------
+
+
+def test_an_address_added_and_not_confirmed_opens_no_account() -> None:
+    """A slip of the keyboard would give the account to whoever reads that mailbox."""
+    user = make_account()
+    EmailAddress.objects.create(user=user, email=WANTED)
+    ask_for_reset(WANTED)
+    row = OutgoingEmail.objects.get()
+    assert row.details["template"] == "unknown_account" and row.recipient is None
+
+
+def test_an_address_confirmed_no_longer_gets_no_link() -> None:
+    """The worker asks again: minutes may lie between."""
+    user = make_account()
+    ask_for_reset(user.email)
+    EmailAddress.objects.filter(user=user).update(verified=False)
+    send_all()
+    assert OutgoingEmail.objects.get().status == OutgoingEmail.Status.OBSOLETE
+
+
+def test_links_made_before_the_upgrade_are_dead() -> None:
+    user = make_account()
+    works = {}
+    for tokens in (EmailAwarePasswordResetTokenGenerator(), ResetTokens()):
+        url = reverse(
+            "account_reset_password_from_key", args=[user_pk_to_url_str(user), tokens.make_token(user)]
+        )
+        page = browser().get(url, follow=True)
+        works[type(tokens)] = "password1" in main_of(page)
+    assert works == {EmailAwarePasswordResetTokenGenerator: False, ResetTokens: True}
+
+
+def test_a_link_dies_with_the_address_it_was_sent_to() -> None:
+    user = make_account()
+    EmailAddress.objects.create(user=user, email=WANTED, verified=True)
+    token = ResetTokens().make_token(user)
+    EmailAddress.objects.filter(email=WANTED).delete()
+    assert not ResetTokens().check_token(user, token)
+
+
+# --- Signing up ---------------------------------------------------------------------------------
+
+
+def test_somebody_elses_unconfirmed_row_blocks_no_sign_up(cast: Cast) -> None:
+    """Theirs goes when it is confirmed, and everything else of theirs stays."""
+    EmailAddress.objects.create(user=cast.installer, email=WANTED)
+    client = sign_up()
+    confirm(client)
+    assert is_in(client)
+    assert list(User.objects.filter(emailaddress__email=WANTED).values_list("name", flat=True)) == ["Vera"]
+    cast.installer.refresh_from_db()
+    assert cast.installer.memberships.exists() and not cast.installer.email.endswith(".invalid")
+
+
+def test_an_account_in_use_keeps_its_unconfirmed_main_address_until_somebody_confirms_it(cast: Cast) -> None:
+    """Then its further confirmed address is its main one."""
+    EmailAddress.objects.filter(user=cast.installer).delete()
+    User.objects.filter(pk=cast.installer.pk).update(email=WANTED)
+    EmailAddress.objects.create(user=cast.installer, email="other@corp.example", verified=True)
+    client = sign_up()
+    cast.installer.refresh_from_db()
+    assert cast.installer.email == WANTED
+    confirm(client)
+    cast.installer.refresh_from_db()
+    assert is_in(client) and cast.installer.email == "other@corp.example"
+    assert User.objects.get(email=WANTED).name == "Vera"
+
+
+def test_signing_up_again_takes_the_place_of_who_signed_up_before() -> None:
+    """Name, password, links: nothing of the first is left."""
+    squatter = sign_up(name="Eve")
+    first = link_in(letter(address=WANTED), "/confirm-email/")
+    owner = sign_up()
+    assert User.objects.get(email=WANTED).name == "Vera"
+    assert squatter.post(first).status_code == 404
+    confirm(owner)
+    assert is_in(owner) and not is_in(squatter)
+
+
+def test_the_e_mail_is_sent_again_at_once() -> None:
+    """Though allauth holds back a second one for some minutes: the first link is dead."""
+    sign_up()
+    browser().post(reverse("account_signup"), {"name": "Vera", "email": WANTED, "password1": PASSWORD})
+    send_all()
+    assert OutgoingEmail.objects.get(address=WANTED).status == OutgoingEmail.Status.SENT
+
+
+def test_nobody_keeps_an_address_from_its_owner_by_signing_up_with_it_for_ever() -> None:
+    """After some times the last one waits, so that its link can be used; the page answers as ever."""
+    for _ in range(limits.SIGNING_UP_WITH_ONE_ADDRESS.tries):
+        sign_up(name="Eve")
+    last = User.objects.get(email=WANTED)
+    sent = OutgoingEmail.objects.count()
+    page = browser().post(reverse("account_signup"), {"name": "Eve", "email": WANTED, "password1": PASSWORD})
+    assert page["Location"] == reverse("account_email_verification_sent")
+    assert User.objects.get(email=WANTED) == last and OutgoingEmail.objects.count() == sent
+    owner = browser()
+    confirm(owner, name="Vera", password1=NEXT)
+    assert is_in(owner)
+
+
+def test_an_account_only_signed_up_for_goes_when_another_confirms_the_address() -> None:
+    user = make_account()
+    sign_up(name="Eve")
+    row = EmailAddress.objects.create(user=user, email=WANTED)
+    row.set_verified()
+    assert list(User.objects.values_list("pk", flat=True)) == [user.pk]
+
+
+def test_what_stands_in_for_an_address_is_none() -> None:
+    """allauth would make a row of it, list it, and send a confirmation there."""
+    user = make_account()
+    EmailAddress.objects.all().delete()
+    User.objects.update(email=user.address_of_nobody)
+    client = browser()
+    client.force_login(user)
+    assert "Your account has no address" in main_of(client.get(reverse("account_email")))
+    assert not EmailAddress.objects.exists()
+
+
+def test_sign_ups_are_forgotten_with_whatever_address(cast: Cast) -> None:
+    """Also one that waits for an address another account holds unconfirmed."""
+    EmailAddress.objects.filter(user=cast.installer).delete()
+    sign_up(email=cast.installer.email)
+    User.objects.update(date_joined="2020-01-01T00:00Z")
+    assert forget_unconfirmed() == 1
+    assert User.objects.filter(pk=cast.installer.pk).exists()
+
+
+# --- Mail ---------------------------------------------------------------------------------------
+
+
+def test_an_unconfirmed_main_address_gets_no_mail_meant_for_the_account() -> None:
+    """An account that support made has one, until it is confirmed."""
+    user = make_person("ana@firm.example")
+    rows = {"language": "en-gb", "recipient": user}
+    outbox.queue("account", key="1", address=user.email, template="password_changed", **rows)
+    EmailAddress.objects.update(verified=False)
+    outbox.queue("account", key="2", address=user.email, template="email_confirmation", **rows)
+    send_all()
+    status = dict(OutgoingEmail.objects.values_list("key", "status"))
+    assert status == {"1": OutgoingEmail.Status.OBSOLETE, "2": OutgoingEmail.Status.SENT}
+
+
+# --- Nothing is told by the time it takes -------------------------------------------------------
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("way", ["sign-up", "sign-in", "reset"])
+def test_no_answer_tells_by_its_time(way: str, settings: pytest.FixtureRequest) -> None:
+    """With hashes as dear as they are: medians of thirty, and once more before it counts as a difference."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]  # type: ignore[attr-defined]
+    make_account("known@test.example")
+    sign_up(email="half@test.example")
+    emails = ("known@test.example", "half@test.example", "nobody@test.example")
+    for _ in range(3):
+        medians = _medians(way, emails)
+        if max(medians) <= 1.2 * min(medians):
+            return
+    raise AssertionError(medians)
+
+
+def _medians(way: str, emails: tuple[str, ...]) -> list[float]:
+    taken: dict[str, list[float]] = {email: [] for email in emails}
+    for _ in range(30):
+        for email in emails:
+            client = browser()
+            cache.clear()
+            Throttle.objects.all().delete()
+            if email.startswith("nobody"):
+                User.objects.filter(email=email).delete()
+            begun = time.perf_counter()
+            _WAYS[way](client, email)
+            taken[email].append(time.perf_counter() - begun)
+    return [median(times) for times in taken.values()]
+
+
+_WAYS: dict[str, Callable[[Client, str], object]] = {
+    "sign-up": lambda client, email: client.post(
+        reverse("account_signup"), {"name": "Nina", "email": email, "password1": PASSWORD}
+    ),
+    "sign-in": lambda client, email: client.post(
+        reverse("account_login"), {"login": email, "password": "wrong"}
+    ),
+    "reset": lambda client, email: client.post(reverse("account_reset_password"), {"email": email}),
+}
