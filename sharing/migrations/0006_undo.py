@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('locations', '0003_opening'),
-        ('sharing', '0004_requests_settled'),
+        ('sharing', '0005_requests_settled'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

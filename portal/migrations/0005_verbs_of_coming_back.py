@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('portal', '0003_activity_is_not_truncated'),
+        ('portal', '0004_one_spelling'),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('locations', '0003_opening'),
         ('organisations', '0002_initial'),
-        ('sharing', '0003_review'),
+        ('sharing', '0004_one_spelling'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
