@@ -53,7 +53,7 @@ ORGANISATIONS_BY_ACCOUNT = Limit("organisations/account", 10, timedelta(days=1))
 ASKING_FOR_ACCESS_BY_ACCOUNT = Limit("ask/access/account", 10, timedelta(hours=1))
 ASKING_FOR_ACCESS_BY_ADDRESS = Limit("ask/access/address", 30, timedelta(hours=1))
 # Each takes the place of the one before, and sends an e-mail there.
-SIGNING_UP_WITH_ONE_ADDRESS = Limit("sign-up/address", 5, timedelta(hours=1))
+SIGNING_UP_WITH_ONE_ADDRESS = Limit("sign-up/one-address", 5, timedelta(hours=1))
 ASKING_TO_JOIN = Limit("ask/join", 1, timedelta(days=1))
 ASKING_FOR_A_NEW_ONE = Limit("ask/invitation", 1, timedelta(days=1))
 
