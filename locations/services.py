@@ -13,6 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from locations.archiving import NOT_THEIRS, may_archive
+from locations.emails import queue_archived, queue_restored
 from locations.levels import Level
 from locations.models import Access, Location
 from locations.permissions import Party, level_of
@@ -74,6 +76,31 @@ def change_location(*, location: Location, by: User, **fields: Any) -> Location:
     if copies(location) != before:
         carry_copies(location)
     record(Verb.LOCATION_CHANGED, by=by, location=location, changes=changes)
+    return location
+
+
+@transaction.atomic
+def archive_location(*, location: Location, by: User) -> Location:
+    """Put the location away: it leaves the lists, can no longer be shared, and can be restored.
+
+    Everybody who loses it is told. Raises Refusal where it is not theirs to do.
+    """
+    location = _lock_to_decide(location, by)
+    if location.archived_at is None:
+        _set_archived(location, by, Verb.LOCATION_ARCHIVED)
+        queue_archived(location, by)
+    return location
+
+
+@transaction.atomic
+def restore_location(*, location: Location, by: User) -> Location:
+    """Take an archived location back into use, and tell everybody who has it again. Raises Refusal where it
+    is not theirs to do."""
+    location = _lock_to_decide(location, by)
+    since = location.archived_at
+    if since is not None:
+        _set_archived(location, by, Verb.LOCATION_RESTORED)
+        queue_restored(location, by, since)
     return location
 
 
@@ -242,6 +269,21 @@ def require_level(user: User, location: Location, level: Level) -> Level:
     if held is None or held < level:
         raise Refusal(_("You no longer have the right to do this here."))
     return held
+
+
+def _lock_to_decide(location: Location, by: User) -> Location:
+    location = lock_location(location)
+    level = require_level(by, location, Level.MANAGE)
+    if not may_archive(by, location, level):
+        raise Refusal(NOT_THEIRS)
+    return location
+
+
+def _set_archived(location: Location, by: User, verb: Verb) -> None:
+    location.archived_at = timezone.now() if verb == Verb.LOCATION_ARCHIVED else None
+    location.save(update_fields=["archived_at"])
+    carry_copies(location)
+    record(verb, by=by, location=location)
 
 
 def _replace_lesser(

@@ -175,7 +175,7 @@ def archive(request: HttpRequest, uuid: UUID) -> HttpResponse:
     location = _to_decide_about(request, uuid)
     if request.method == "POST":
         return _do(
-            request, location, archiving.archive_location, _("{location} was archived. It can be restored.")
+            request, location, services.archive_location, _("{location} was archived. It can be restored.")
         )
     if location.archived_at:
         return redirect("locations:settings", location.uuid)
@@ -190,7 +190,7 @@ def restore(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Take the location back into use. The button stands in its settings, where GET leads."""
     location = _to_decide_about(request, uuid)
     if request.method == "POST":
-        return _do(request, location, archiving.restore_location, _("{location} is in use again."))
+        return _do(request, location, services.restore_location, _("{location} is in use again."))
     return redirect("locations:settings", location.uuid)
 
 

@@ -9,7 +9,6 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import override
 
-from locations import archiving
 from locations import services as locations
 from locations.last_opened import note_opened
 from locations.levels import Level
@@ -172,7 +171,7 @@ def _shares(sites: list[Location], people: dict[str, User], operator: Organisati
     _accept(_code(sites[10], anna), people["contractor"])
     for site in sites[7:10]:
         _accept(_invite_operator(site, anna, operator), people["operator"])
-    archiving.archive_location(location=sites[27], by=anna)
+    locations.archive_location(location=sites[27], by=anna)
     _reviews(sites[10], sites[12:14], people, anna)
     _share_many(sites[20:25], anna)
 

@@ -5,11 +5,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from locations.archiving import archive_location, may_archive, restore_location, those_who_lose
+from locations.archiving import may_archive, those_who_lose
 from locations.levels import Level
 from locations.models import Access, Location
 from locations.permissions import level_of
-from locations.services import give_access
+from locations.services import archive_location, give_access, restore_location
 from organisations.services import end_membership
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User

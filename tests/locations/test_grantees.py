@@ -4,11 +4,10 @@ from uuid import uuid4
 
 import pytest
 
-from locations.archiving import archive_location
 from locations.grantees import PERSONALLY, Ways
 from locations.levels import Level
 from locations.models import Access, Location
-from locations.services import give_access
+from locations.services import archive_location, give_access
 from organisations.services import add_member, create_organisation
 from portal.models import Throttle
 from sharing.access import removing

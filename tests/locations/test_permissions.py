@@ -15,13 +15,12 @@ from guardian.shortcuts import get_objects_for_user
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locations.archiving import archive_location, restore_location
 from locations.backend import LocationPermissionBackend
 from locations.levels import Level
 from locations.models import Access, Location, LocationGroupPermission, LocationUserPermission
 from locations.permissions import level_of
 from locations.projection import project
-from locations.services import change_location, give_access
+from locations.services import archive_location, change_location, give_access, restore_location
 from organisations.models import Membership, Organisation
 from organisations.services import add_member, create_organisation
 from portal.models import Throttle, User

@@ -15,7 +15,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from locations import archiving, handover, projection, services
+from locations import handover, projection, services
 from locations.levels import Level
 from locations.models import Access, Location
 from organisations.services import add_member, create_organisation, end_membership
@@ -59,7 +59,7 @@ def move(cast: Cast) -> None:
 
 
 def archive(cast: Cast) -> None:
-    archiving.archive_location(location=cast.site, by=cast.installer)
+    services.archive_location(location=cast.site, by=cast.installer)
 
 
 def prepare(cast: Cast) -> None:

@@ -1,6 +1,5 @@
 """The verbs of locations: what each does, and every refusal."""
 
-from locations import archiving
 from locations import services as locations
 from locations.levels import Level
 from locations.models import Access
@@ -51,13 +50,13 @@ def test_a_location_is_changed_by_configure(cast: Cast) -> None:
 
 def test_archived_and_restored_each_once(cast: Cast) -> None:
     """Nothing with history is deleted: a location is archived, and can be restored (product rule 2)."""
-    archived = archiving.archive_location(location=cast.site, by=cast.installer)
-    again = archiving.archive_location(location=cast.site, by=cast.installer)
+    archived = locations.archive_location(location=cast.site, by=cast.installer)
+    again = locations.archive_location(location=cast.site, by=cast.installer)
     assert archived.archived_at == again.archived_at is not None
     with refused("is archived"):
         locations.change_location(location=cast.site, by=cast.installer, name="Ny")
     for _ in range(2):
-        assert archiving.restore_location(location=cast.site, by=cast.installer).archived_at is None
+        assert locations.restore_location(location=cast.site, by=cast.installer).archived_at is None
     assert verbs(cast.site) == ["location_created", "access_given", "location_archived", "location_restored"]
 
 

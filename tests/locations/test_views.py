@@ -8,13 +8,12 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from locations import archiving
-from locations.archiving import archive_location
+from locations import services
 from locations.levels import Level
 from locations.models import Access, ChargePoint, Circuit, LoadBalancer, Location
 from locations.projection import project
 from locations.querysets import PAGE_SIZE
-from locations.services import change_location, give_access
+from locations.services import archive_location, change_location, give_access
 from organisations.services import add_member, create_organisation
 from portal.activity import sentences
 from portal.models import Activity, User
@@ -273,7 +272,7 @@ def test_a_right_that_is_lost_on_the_way_is_told(
     """Between the look at the location and the lock on it: a sentence, and nothing was done."""
     access = make_owner(cast.site, cast.contractor, cast.installer)
     before = cast.site.archived_at
-    real = getattr(archiving, f"{verb}_location")
+    real = getattr(services, f"{verb}_location")
 
     def lose_it_first(*, location: Location, by: User) -> Location:
         lost = {"level": Level.VIEW} if left == "view" else {"ended_at": timezone.now()}
@@ -281,7 +280,7 @@ def test_a_right_that_is_lost_on_the_way_is_told(
         project(location, by)
         return real(location=location, by=by)
 
-    monkeypatch.setattr(archiving, f"{verb}_location", lose_it_first)
+    monkeypatch.setattr(services, f"{verb}_location", lose_it_first)
     args = [cast.site.uuid]
     page = signed_in(cast.contractor).post(reverse(f"locations:{verb}", args=args), follow=True)
     assert page.status_code == 200 and "no longer have the right" in said(page)

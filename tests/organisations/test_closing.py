@@ -11,11 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from locations import handover
-from locations.archiving import archive_location
 from locations.levels import Level
 from locations.models import Access, Location
 from locations.permissions import Party
-from locations.services import create_location, give_access
+from locations.services import archive_location, create_location, give_access
 from organisations import closing, joining, services
 from organisations.models import Organisation
 from portal.models import Activity, User

@@ -11,10 +11,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from locations.archiving import archive_location
 from locations.levels import Level
 from locations.models import Access, Location
-from locations.services import give_access
+from locations.services import archive_location, give_access
 from organisations import services
 from organisations.models import Membership, Organisation
 from portal import codes

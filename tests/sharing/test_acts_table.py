@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from locations.archiving import archive_location, may_archive, restore_location
+from locations.archiving import may_archive
 from locations.levels import Level
 from locations.models import Access
+from locations.services import archive_location, restore_location
 from portal.errors import Refusal
 from portal.models import User
 from sharing.access import changing, removing

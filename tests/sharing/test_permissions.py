@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from locations.archiving import archive_location
 from locations.levels import Level
 from locations.models import Access, Location
+from locations.services import archive_location
 from organisations.models import Membership
 from organisations.services import add_member
 from portal.models import User

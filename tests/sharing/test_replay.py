@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from locations import archiving
 from locations import services as locations
 from locations.handover import hand_over_and_close
 from locations.levels import Level
@@ -86,8 +85,8 @@ def test_a_whole_life_is_rebuilt_after_every_step(cast: Cast) -> None:
     leaver = make_person("leaver@test.example")
     step(lambda: share(site, by, leaver, MANAGE))
     step(lambda: close_account(user=leaver))
-    step(lambda: archiving.archive_location(location=site, by=by))
-    step(lambda: archiving.restore_location(location=site, by=by))
+    step(lambda: locations.archive_location(location=site, by=by))
+    step(lambda: locations.restore_location(location=site, by=by))
     name = cast.elsewhere.name
     step(
         lambda: hand_over_and_close(

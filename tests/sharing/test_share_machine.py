@@ -446,7 +446,7 @@ class Shares(RuleBasedStateMachine):
         world, by = self.world, self.somebody(data, self.those(self.world.may_archive))
         if world.archived or data.draw(seldom):
             allowed, archived = world.may_archive(by), not world.archived
-            verb = archiving.archive_location if archived else archiving.restore_location
+            verb = locations.archive_location if archived else locations.restore_location
             self.expect(allowed, lambda: verb(location=self.site, by=self.users[by]))
             world.archived = archived if allowed else world.archived
 

@@ -15,7 +15,7 @@ from django.contrib import admin
 from django.core.cache import cache
 from django.urls import reverse
 
-from locations.archiving import archive_location
+from locations.services import archive_location
 from organisations.models import Membership, Organisation
 from portal import codes
 from portal.mail import outbox

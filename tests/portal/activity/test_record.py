@@ -9,7 +9,6 @@ from allauth.account.models import EmailAddress
 from django.db import connection
 from django.utils import timezone, translation
 
-from locations import archiving
 from locations import services as locations
 from locations.levels import Level
 from locations.models import Access, Location
@@ -176,8 +175,8 @@ class Walk:
 
     def do_archive_and_restore(self) -> None:
         place, by = self.place, self.who
-        archiving.archive_location(location=place, by=by)
-        archiving.restore_location(location=place, by=by)
+        locations.archive_location(location=place, by=by)
+        locations.restore_location(location=place, by=by)
 
     def do_hand_over(self) -> None:
         if not Access.objects.filter(location=self.cast.site, reason="owner").exists():

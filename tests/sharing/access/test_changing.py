@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from locations.archiving import archive_location
 from locations.levels import Level
 from locations.models import Access
+from locations.services import archive_location
 from organisations.services import add_member
 from portal.models import Activity
 from portal.verbs import Verb

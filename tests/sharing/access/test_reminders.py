@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from locations.archiving import archive_location
 from locations.levels import Level
 from locations.models import Access
+from locations.services import archive_location
 from organisations.services import add_member
 from portal.mail import outbox
 from portal.models import OutgoingEmail, User

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from locations.archiving import archive_location
 from locations.levels import Level
 from locations.models import Access, Location
 from locations.permissions import level_of
-from locations.services import give_access
+from locations.services import archive_location, give_access
 from organisations.services import replace_key
 from portal.invitations.answering import Holder, Situation
 from portal.invitations.models import VALIDITY

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 
-from locations.archiving import archive_location
 from locations.levels import Level
 from locations.models import Access, Location
-from locations.services import give_access
+from locations.services import archive_location, give_access
 from organisations.joining import approve, ask_to_join
 from organisations.models import JoinRequest, Organisation
 from organisations.services import add_member

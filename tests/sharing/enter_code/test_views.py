@@ -11,9 +11,9 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from locations.archiving import archive_location
 from locations.levels import Level
 from locations.models import Access, Location
+from locations.services import archive_location
 from organisations.services import create_organisation
 from portal import codes
 from portal.lib.humanize import last_day, until

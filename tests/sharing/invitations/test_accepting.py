@@ -9,9 +9,9 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
 
-from locations.archiving import archive_location
 from locations.levels import Level
 from locations.models import Access, Location
+from locations.services import archive_location
 from organisations.models import Membership, Organisation
 from organisations.services import add_member
 from portal.invitations.answering import Holder, Situation

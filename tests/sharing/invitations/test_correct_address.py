@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from locations.archiving import archive_location
 from locations.levels import Level
+from locations.services import archive_location
 from portal import limits
 from portal.models import Activity, User
 from portal.verbs import Verb

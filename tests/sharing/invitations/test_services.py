@@ -6,7 +6,6 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.utils.translation import override
 
-from locations import archiving
 from locations import services as locations
 from locations.levels import Level
 from locations.models import Access
@@ -257,7 +256,7 @@ def test_who_lost_manage_shares_no_longer(cast: Cast) -> None:
 
 def test_an_archived_location_is_not_shared(cast: Cast) -> None:
     made = invite(cast.site, cast.installer, cast.contractor)
-    archiving.archive_location(location=cast.site, by=cast.installer)
+    locations.archive_location(location=cast.site, by=cast.installer)
     _shares_in_no_way(cast, cast.installer, "has been archived")
     with refused("no longer have the right"):
         invitations.renew(invitation=made, by=cast.installer)

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from django.utils.translation import override
 
-from locations.archiving import archive_location
 from locations.levels import Level
 from locations.models import Access
+from locations.services import archive_location
 from organisations.models import MemberInvitation
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, Throttle, User

@@ -9,9 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from locations.archiving import archive_location
 from locations.levels import Level
 from locations.models import Access
+from locations.services import archive_location
 from portal.models import User
 from sharing import tasks
 from sharing.models import AccessRequest

@@ -9,9 +9,9 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from locations.archiving import archive_location
 from locations.levels import Level
 from locations.models import Access, Location
+from locations.services import archive_location
 from organisations.services import add_member, end_membership
 from portal.lib.humanize import last_day
 from portal.mail import outbox

@@ -9,9 +9,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from locations.archiving import archive_location
 from locations.levels import Level
 from locations.models import Access, Location
+from locations.services import archive_location
 from portal.lib.humanize import last_day
 from portal.models import Activity, OutgoingEmail
 from portal.verbs import Verb

@@ -8,10 +8,9 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.utils import timezone
 
-from locations.archiving import archive_location, restore_location
 from locations.levels import Level
 from locations.models import Access
-from locations.services import give_access
+from locations.services import archive_location, give_access, restore_location
 from organisations import services as organisations
 from organisations.closing import close_organisation
 from organisations.models import Membership
