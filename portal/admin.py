@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 
+from portal.lib.addresses import every_spelling
 from portal.lib.text_search import contains, words_of
 from portal.models import Activity, OutgoingEmail, User
 from portal.support_search import Found, Search, finds
@@ -52,10 +53,15 @@ class SupportAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """As every other search: addresses in whatever spelling."""
-        columns = [str(column) for column in self.search_fields]
-        words = words_of(search_term) if columns else []
-        return queryset.filter(*[contains(word, *columns) for word in words]), bool(words)
+        """As every other search: an address, or its domain, in whatever spelling."""
+        spellings = every_spelling(search_term)
+        if len(spellings) == 1:
+            return super().get_search_results(request, queryset, search_term)
+        found = Q()
+        for spelling in spellings:
+            rows, _may_repeat = super().get_search_results(request, queryset, spelling)
+            found |= Q(pk__in=rows.order_by().values("pk"))
+        return queryset.filter(found), False
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only what `list_filter` offers. Django would filter by any column of the table, and so tell, letter

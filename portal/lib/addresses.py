@@ -55,12 +55,13 @@ def spelled(text: str) -> str:
 
 def every_spelling(text: str) -> set[str]:
     """The forms in which this address, or a piece of one, may have been written before there was one form:
-    as it stands, composed, its domain as people write it, and as machines do.
+    as it stands, in one piece each letter or in several, its domain as people write it, and as machines do.
     """
     found = {text, unicodedata.normalize("NFC", text), _PUNYCODE.sub(_as_people_write, text)}
     address = clean_address(text)
     if address:
         found |= {address, f"{address.rpartition('@')[0]}@{domain_of(address)}"}
+        found.add(unicodedata.normalize("NFD", address))
     return found
 
 

@@ -7,6 +7,7 @@ sent, and again under the locks (`sharing.invitations.services`).
 from datetime import datetime
 from typing import cast
 
+from allauth.account.models import EmailAddress
 from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +16,6 @@ from locations.levels import Level
 from locations.models import Access
 from locations.querysets import AccessQuerySet
 from organisations.models import Organisation
-from portal.accounts.addresses import verified_addresses
 from portal.errors import Refusal
 from portal.lib.addresses import clean_address
 from portal.lib.humanize import last_day
@@ -74,8 +74,8 @@ def refuse_unless_it_takes_shares(organisation: Organisation) -> None:
 
 
 def refuse_own_address(email: str, by: User) -> None:
-    """Nobody invites themselves. An address they never confirmed may be somebody else's."""
-    if email in verified_addresses(by):
+    """Nobody invites themselves, nor an address they say is theirs."""
+    if EmailAddress.objects.filter(user=by, email=email).exists() or email == by.email:
         raise Refusal(_("That is your own address."), field="email")
 
 
