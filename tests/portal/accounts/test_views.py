@@ -157,9 +157,11 @@ def test_sign_up_tells_nothing_of_known_addresses(db: None) -> None:
     EmailAddress.objects.create(user=user, email="added@test.example")
     sign_up(browser(), "half@test.example")
     emails = ("known@test.example", "half@test.example", "added@test.example", NEW)
-    answers = {email: answer_of(sign_up(browser(), email), email) for email in emails}
-    answers |= {f"{email} again": answer_of(sign_up_at_once(browser(), email), email) for email in emails}
-    assert len({repr(answer) for answer in answers.values()}) == 1
+    answers = set()
+    for email in emails:
+        for sign in (sign_up, sign_up_at_once):
+            answers.add(repr(answer_of(sign(browser(), email), email)))
+    assert len(answers) == 1
     assert User.objects.count() == 4
     assert "You already have an account" in letter(address="known@test.example")
     assert "/confirm-email/" in letter(address=NEW)
