@@ -248,7 +248,7 @@ def test_a_lowered_level_lowers_what_was_offered_beyond_it(cast: Cast) -> None:
     for_good.refresh_from_db()
     assert (for_good.state, for_good.level) == (PENDING, VIEW)
     assert Activity.objects.filter(verb=Verb.INVITATION_LOWERED, location_id=cast.site.pk).count() == 1
-    row = OutgoingEmail.objects.filter(kind="offers-taken-back").latest("pk")
+    row = OutgoingEmail.objects.get(kind="offers-taken-back", about=for_good.uuid)
     message = outbox.render(row)
     assert message is not None and row.recipient == cast.customer
     assert "gives View now" in html_of(message)

@@ -168,7 +168,7 @@ def test_only_whoever_did_it(cast: Cast) -> None:
 def test_nothing_to_somebody_who_is_gone(cast: Cast) -> None:
     undo = remove(cast, share(cast.site, cast.installer, cast.contractor))
     close_account(user=cast.contractor)
-    with refused("deleted"):
+    with refused("Nothing can be given"):
         undoing.undo(undo=undo, by=cast.installer)
 
 
