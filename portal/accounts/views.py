@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.accounts import deletion
-from portal.accounts.adapter import TYPED_HERE, is_waiting
+from portal.accounts.adapter import GO_ON, TYPED_HERE, is_waiting
 from portal.accounts.forms import NewcomerForm, PasswordAgainForm, start_account
 from portal.errors import Refusal
 from portal.lib.addresses import spelled
@@ -26,16 +26,22 @@ class ConfirmAddressView(ConfirmEmailView):
 
     Name and password of a sign-up count only in the browser that typed them. In any other, whoever reads the
     mailbox is asked for their own, and is in: else somebody could sign up for them and wait for their click.
+    A further address of an account in use is confirmed by whoever is signed in to it, for the same reason.
     """
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         if self.object and self._starts_anew():
             context.setdefault("form", NewcomerForm(email=self.object.email_address.email))
+        elif self.object and self._is_of_another():
+            context["sign_in_first"] = True
+            self.request.session[GO_ON] = self.request.path
         return context
 
     def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
         self.object = self.get_object()
+        if self._is_of_another():
+            return self.render_to_response(self.get_context_data(), status=403)
         if not self._starts_anew():
             with transaction.atomic():
                 response: HttpResponse = super().post(*args, **kwargs)
@@ -48,6 +54,14 @@ class ConfirmAddressView(ConfirmEmailView):
     def _starts_anew(self) -> bool:
         user = self.object.email_address.user
         return is_waiting(user) and self.request.session.get(TYPED_HERE) != user.pk
+
+    def _is_of_another(self) -> bool:
+        """Whether it is of an account in use that nobody is signed in to here."""
+        user = self.object.email_address.user
+        return not is_waiting(user) and self.request.user.pk != user.pk
+
+    def logout_other_user(self, confirmation: Any) -> None:
+        """Opening a link changes nothing, and nobody confirms for another account than their own."""
 
     @transaction.atomic
     def _start(self, form: NewcomerForm) -> User | None:
@@ -66,9 +80,18 @@ class AddressesView(EmailView):
 
     def _get_email_address(self, request: HttpRequest) -> EmailAddress | None:
         """The one of theirs that a button is about, in whatever spelling."""
-        email = spelled(request.POST["email"])
+        email = spelled(request.POST["email"].replace("\0", ""))
         found: EmailAddress | None = EmailAddress.objects.filter(user=request.user, email=email).first()
         return found
+
+    def _action_primary(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        """Only a confirmed address is anybody's; of another nothing is told."""
+        found = self._get_email_address(request)
+        if found is None or not found.verified:
+            messages.error(request, _("Confirm the address first."))
+            return redirect("account_email")
+        response: HttpResponse | None = super()._action_primary(request, *args, **kwargs)
+        return response
 
 
 confirm_address = ConfirmAddressView.as_view()

@@ -45,7 +45,11 @@ def _take_main_address(User, EmailAddress, user):
     """Another confirmed address of theirs takes its place, or none."""
     other = EmailAddress.objects.filter(user_id=user.pk, verified=True).order_by("-primary", "pk").first()
     if other is not None:
+        EmailAddress.objects.filter(user_id=user.pk, primary=True).update(primary=False)
         EmailAddress.objects.filter(pk=other.pk).update(primary=True)
+        # Somebody may have signed up with it who never confirmed it.
+        for waiting in User.objects.filter(email=other.email).exclude(pk=user.pk):
+            User.objects.filter(pk=waiting.pk).update(email=f"{waiting.uuid}@nobody.invalid")
     email = other.email if other else f"{user.uuid}@nobody.invalid"
     User.objects.filter(pk=user.pk).update(email=email)
 

@@ -8,7 +8,7 @@ from locations.services import lock_each
 from organisations.models import Organisation
 from portal.accounts.addresses import verified_addresses
 from portal.models import User
-from sharing.access.putting_out import Loss, take_back
+from sharing.access.putting_out import Loss, refuse_requests, take_back
 from sharing.models import AccessRequest, Invitation, Transfer
 from sharing.permissions import by_location
 
@@ -42,6 +42,8 @@ def take_back_from(organisation: Organisation, user: User, by: User) -> None:
     here = {one.pk: one for one in _where_something_waits(organisation, user)}
     ways = by_location(Access.objects.live().of_party(organisation).filter(location__in=here))
     take_back([Loss(user, here[pk], max(way.level for way in held)) for pk, held in ways.items()], by)
+    asked = AccessRequest.objects.waiting().filter(user=user, member_invitation__organisation=organisation)
+    refuse_requests(list(asked.with_all()), by)
 
 
 def _where_something_waits(organisation: Organisation, user: User) -> LocationQuerySet:

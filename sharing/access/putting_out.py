@@ -97,7 +97,7 @@ def take_back(losses: Iterable[Loss], by: User) -> None:
     withdrawn: list[Invitation | Transfer] = [*withdraw_all(found.invitations, by)]
     withdrawn += [one for one in found.transfers if withdraw_pending_transfer(one, by)]
     queue_offers_taken_back(withdrawn, [one for one, _level in found.lowered], by)
-    _refuse(found.requests, by)
+    refuse_requests(found.requests, by)
 
 
 @dataclass
@@ -162,7 +162,8 @@ def _open_to(had: Mapping[Party, Mapping[int, int]]) -> dict[Party, _Open]:
     organisations = {party.pk: party for party in had if isinstance(party, Organisation)}
     addresses = EmailAddress.objects.filter(user__in=list(people), verified=True)
     theirs = {"email__in": addresses.values("email")}
-    sent = Invitation.objects.open().filter(location__in=locations)
+    # Run out or not: of many that were accepted in time, a worker may still be on its way.
+    sent = Invitation.objects.filter(state=Invitation.State.PENDING, location__in=locations)
     arms: list[Any] = [
         sent.filter(
             Q(kind=Invitation.Kind.PERSON, **theirs)
@@ -193,7 +194,8 @@ def _loaded(model: Any, ids: Collection[int]) -> Iterable[Any]:
     return model.objects.with_all().filter(pk__in=ids).order_by("pk") if ids else ()
 
 
-def _refuse(requests: Collection[AccessRequest], by: User) -> None:
+def refuse_requests(requests: Collection[AccessRequest], by: User) -> None:
+    """Refuse what somebody who is put out asks for; they are told."""
     now, refused = timezone.now(), AccessRequest.State.REFUSED
     verb = {True: Verb.REQUEST_REFUSED, False: Verb.APPROVAL_REFUSED}
     for one in requests:

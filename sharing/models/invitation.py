@@ -106,11 +106,13 @@ class InvitationQuerySet(AbstractInvitationQuerySet):
     def of_member(self, user: User, organisation: Organisation, *, put_out: bool) -> Self:
         """The open ones that may end with a membership: what this person has sent.
 
-        Where they are put out, the live codes of the organisation's locations too: Manage shows them.
+        Where they are put out, the live codes of the organisation's locations too, that they may know: Manage
+        shows them, and some came by them.
         """
         theirs = Q(invited_by=user)
         if put_out:
-            through = Access.objects.live().filter(organisation=organisation, level=Level.MANAGE)
+            known = Q(level=Level.MANAGE) | Q(reason=Access.Reason.CODE)
+            through = Access.objects.live().filter(known, organisation=organisation)
             theirs |= Q(kind="code", location__in=through.values("location"))
         return self.open().filter(theirs)
 

@@ -20,12 +20,16 @@ from locations.levels import Level
 from locations.models import Access, Location
 from organisations.models import Organisation
 from organisations.services import lock_organisation
+from portal.accounts.receiving import lock_receiver
 from portal.activity.record import record
 from portal.errors import Refusal
 from portal.models import Activity, User
 from portal.verbs import Verb
+from sharing.access.changing import gives_more
 from sharing.access.emails import queue_access_back
+from sharing.access.settling import settle_what_waits
 from sharing.invitations import emails as invitations_emails
+from sharing.invitations.recipients import refuse_unless_it_takes_shares
 from sharing.invitations.services import fill
 from sharing.models import AccessRequest, Invitation, Transfer, Undo
 from sharing.models.undo import LASTS
@@ -103,8 +107,9 @@ def undo(*, undo: Undo, by: User) -> None:
     back = _bring_back_access(undo, location, by)
     _bring_back_invitations(undo, location, by)
     _bring_back_transfers(undo)
-    asked = AccessRequest.objects.filter(pk__in=_keys(undo, "request"))
-    asked.update(state=AccessRequest.State.PENDING, settled_at=None, settled_by=None)
+    _bring_back_requests(undo)
+    # Somebody may have come to see the location as a member of an organisation meanwhile.
+    settle_what_waits([location])
     queue_access_back(back, by)
 
 
@@ -153,13 +158,19 @@ def _organisations_of(undo: Undo) -> Iterable[Organisation]:
 
 
 def _bring_back_access(undo: Undo, location: Location, by: User) -> list[Access]:
-    """Change back what was changed, and give anew what had ended, in the order in which it was given."""
+    """Change back what was changed, then give anew what had ended, in the order in which it was given."""
     rows = Access.objects.with_parties().mark_live().in_bulk(_keys(undo, "access"))
+    _lock_people(rows.values())
     anew: dict[int, Access] = {}
-    for pk, level, ends in sorted(undo.before["access"]):
+    # First what holds: raised, it may cover what it had replaced.
+    for pk, level, ends in sorted(
+        undo.before["access"], key=lambda one: (not rows[one[0]].holds_now, one[0])
+    ):
         access, ends_at = rows[pk], datetime.fromisoformat(ends) if ends else None
         access.location = location
         if access.holds_now:
+            if isinstance(access.party, User) and gives_more(access, Level(level), ends_at):
+                lock_receiver(access.party, by=by)
             locations.change_access(access=access, level=Level(level), ends_at=ends_at, by=by)
         elif ends_at is None or ends_at > timezone.now():
             source = access.given_through_id or 0
@@ -187,7 +198,7 @@ def _bring_back_invitations(undo: Undo, location: Location, by: User) -> None:
             record_invitation(Verb.INVITED_AGAIN, invitation, by)
             continue
         through = access_to_share_by(invitation.invited_by, location)
-        if through is None:
+        if through is None or not _takes_shares(invitation.organisation):
             continue
         ends_at = invitation.access_ends_at
         fill(invitation, invitation.invited_by, through, Level(level), invitation.message, ends_at)
@@ -197,6 +208,31 @@ def _bring_back_invitations(undo: Undo, location: Location, by: User) -> None:
             invitations_emails.queue_invitation(invitation)
 
 
+def _takes_shares(organisation: Organisation | None) -> bool:
+    """Whether it, where it is one, can be invited still."""
+    try:
+        if organisation:
+            refuse_unless_it_takes_shares(organisation)
+    except Refusal:
+        return False
+    return True
+
+
 def _bring_back_transfers(undo: Undo) -> None:
     for transfer in Transfer.objects.with_all().filter(pk__in=_keys(undo, "transfer")):
         transfers.send_again(transfer)
+
+
+def _bring_back_requests(undo: Undo) -> None:
+    """What was asked waits again, of an invitation that came back of that one."""
+    for request in AccessRequest.objects.with_all().filter(pk__in=_keys(undo, "request")):
+        request.state, request.asked_at = AccessRequest.State.PENDING, timezone.now()
+        request.settled_at = request.settled_by = None
+        request.nonce = request.offer.nonce if request.offer else ""
+        request.save()
+
+
+def _lock_people(accesses: Iterable[Access]) -> None:
+    """All at once in the one order: who gives something back locks them one by one."""
+    people = User.objects.filter(pk__in=[one.user_id for one in accesses if one.user_id])
+    list(people.select_for_update(no_key=True).order_by("pk").values_list("pk"))

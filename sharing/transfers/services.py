@@ -54,10 +54,12 @@ def renew(*, transfer: Transfer, by: User) -> Transfer:
 
 
 def send_again(transfer: Transfer) -> None:
-    """Send a withdrawn one again in the name of whoever sent it, under the caller's lock on its location: who
-    withdrew it has undone that.
+    """Send a withdrawn one again in the name of whoever sent it, while they may hand it over, under the
+    caller's lock on its location: who withdrew it has undone that.
     """
-    _send(transfer, Viewer.of(transfer.invited_by, transfer.location), transfer.message)
+    viewer = Viewer.of(transfer.invited_by, transfer.location)
+    if viewer.may_transfer:
+        _send(transfer, viewer, transfer.message)
 
 
 @transaction.atomic

@@ -201,3 +201,20 @@ def test_check_accounts_finds_what_is_wrong_and_changes_nothing(cast: Cast) -> N
         list(EmailAddress.objects.order_by("pk").values()),
         list(User.objects.order_by("pk").values()),
     )
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_whose_other_address_is_held_by_somebody_who_never_confirmed_it(verified: bool) -> None:
+    """Neither that nor an unconfirmed main address stops the upgrade: a confirmed one takes its place."""
+    row(account(KEPT, 1), KEPT, primary=True)
+    loser = account(CODED, 9)
+    row(loser, CODED)
+    row(loser, "p@test.example", verified=verified, primary=True)
+    row(loser, "s@test.example")
+    waiting = account("s@test.example" if not verified else "p@test.example")
+    row(waiting, waiting.email, verified=False, primary=True)
+    migrate()
+    loser.refresh_from_db()
+    waiting.refresh_from_db()
+    assert loser.email == ("p@test.example" if verified else "s@test.example")
+    assert waiting.email == waiting.address_of_nobody

@@ -245,7 +245,9 @@ class World:
         is left goes with it, or is lowered where something is left that does not last as long.
         """
         for offer in self.offers:
-            if not self.open(offer) or offer.to not in lost:
+            # Run out or not: of many accepted at once, a worker may still be on its way.
+            waits = self.open(offer) if offer.kind == "owner" else offer.state == "pending"
+            if not waits or offer.to not in lost:
                 continue
             ways = self.of(offer.to) if offer.to not in self.organisations else self.of_party(offer.to)
             left = max((way.level for way in ways), default=0)
@@ -425,7 +427,7 @@ class World:
     def leave(self, organisation: str, who: str, put_out: bool) -> None:
         """What they have open and may no longer stand for ends; put out, the code they know too."""
         levels = [way.level for way in self.of_party(organisation)]
-        had = MANAGE in levels
+        had = any(way.level == MANAGE or way.reason == "code" for way in self.of_party(organisation))
         del self.organisations[organisation].roles[who]
         for offer in self.offers:
             if not self.open(offer):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from allauth.account.forms import EmailAwarePasswordResetTokenGenerator
-from allauth.account.models import EmailAddress
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.account.utils import user_pk_to_url_str
 from django.contrib.auth.hashers import MD5PasswordHasher, PBKDF2PasswordHasher
 from django.core.cache import cache
@@ -20,7 +20,7 @@ from portal.accounts.tokens import ResetTokens
 from portal.mail import outbox
 from portal.models import OutgoingEmail, Throttle, User
 from tests.cast import Cast, make_person
-from tests.pages import PASSWORD, browser, letter, link_in, main_of, make_account
+from tests.pages import PASSWORD, browser, letter, link_in, main_of, make_account, signed_in, text_of
 
 pytestmark = pytest.mark.django_db
 WANTED = "vera@corp.example"
@@ -272,3 +272,32 @@ _WAYS: dict[str, Callable[[Client, str, str], object]] = {
         reverse("account_reset_password"), {"email": email}
     ),
 }
+
+
+def test_a_further_address_is_confirmed_by_whoever_is_signed_in_to_the_account() -> None:
+    """Else whoever adds somebody's address waits for their click. Opening the link signs nobody out."""
+    eve = make_account("eve@test.example")
+    address = EmailAddress.objects.create(user=eve, email="vera@corp.example", verified=False)
+    link = f"/accounts/confirm-email/{EmailConfirmationHMAC(address).key}/"
+    vera = make_account("vera@test.example")
+    for client in (browser(), signed_in(vera)):
+        assert "Sign in to that account to confirm it" in text_of(client.get(link))
+        assert client.post(link).status_code == 403
+        address.refresh_from_db()
+        assert not address.verified
+    assert is_in(client)
+    signed_in(eve).post(link)
+    address.refresh_from_db()
+    assert address.verified
+
+
+@pytest.mark.parametrize("email", ["known@test.example", "fresh@test.example", "a\0b@x.example"])
+def test_an_unconfirmed_address_does_not_become_the_main_one(settings: Any, email: str) -> None:
+    settings.ACCOUNT_REAUTHENTICATION_REQUIRED = False
+    make_account("known@test.example")
+    eve = make_account("eve@test.example")
+    EmailAddress.objects.create(user=eve, email=email.replace("\0", ""), verified=False)
+    answer = signed_in(eve).post(reverse("account_email"), {"action_primary": "", "email": email})
+    assert answer.status_code == 302 and answer["Location"] == reverse("account_email")
+    eve.refresh_from_db()
+    assert eve.email == "eve@test.example"

@@ -12,6 +12,7 @@ from django.urls import reverse
 from locations.levels import Level
 from locations.models import Access, Location
 from locations.services import settle_ended_access
+from organisations import inviting
 from organisations.services import add_member, end_membership
 from portal.mail import outbox
 from portal.models import Activity, OutgoingEmail, User
@@ -28,6 +29,7 @@ from sharing.reviews import services as reviews
 from sharing.support import services as support
 from sharing.transfers import services as transfers
 from tests.cast import (
+    ADMINISTRATOR,
     MEMBER,
     Cast,
     accept,
@@ -40,7 +42,7 @@ from tests.cast import (
 )
 from tests.organisations.tools import membership
 from tests.pages import signed_in, text_of
-from tests.tools import html_of, in_days, live, mails, refused
+from tests.tools import html_of, in_days, live, mails, refused, run_out
 
 VIEW, CONFIGURE, MANAGE = Level
 PENDING, WITHDRAWN = Invitation.State.PENDING, Invitation.State.WITHDRAWN
@@ -333,3 +335,36 @@ def test_nobody_else_ends_or_changes_access() -> None:
             ):
                 found[str(path.relative_to(root))] = node.attr
     assert found == ASKING
+
+
+# --- Ways back that were found by trying -------------------------------------------------------------
+
+
+def test_put_out_of_an_organisation_that_came_by_a_code(cast: Cast) -> None:
+    """They used the code for it, and so know it."""
+    code, _new = invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    accept(code, cast.operator2, cast.operators)
+    end_membership(membership=membership(cast.operator2, cast.operators), by=cast.operator)
+    assert state(code)[0] == WITHDRAWN
+
+
+def test_put_out_between_accepting_many_and_the_worker(cast: Cast) -> None:
+    """What was accepted in time, and has run out since, is not given to who was put out meanwhile."""
+    access = share(cast.site, cast.installer, cast.contractor, VIEW)
+    offer_all(cast, [cast.site])
+    offer = Offer.objects.get()
+    offers.accept(offer=offer, by=cast.contractor, nonce=offer.nonce)
+    run_out(Invitation.objects.get(offer=offer))
+    removing.remove_access(access=access, by=cast.installer)
+    jobs.work_off()
+    assert {why for _party, why, _level in live(cast.site)} == {"installed"}
+
+
+def test_put_out_of_an_organisation_they_ask_to_administer(cast: Cast) -> None:
+    add_member(organisation=cast.firm, user=cast.contractor, role=MEMBER, by=cast.installer)
+    inviting.invite(
+        organisation=cast.firm, by=cast.installer, addresses=["new@test.example"], role=ADMINISTRATOR
+    )
+    asked = requests.ask_for_approval(invitation=cast.firm.member_invitations.get(), by=cast.contractor)
+    end_membership(membership=membership(cast.contractor, cast.firm), by=cast.installer)
+    assert state(asked) == (AccessRequest.State.REFUSED, cast.installer)

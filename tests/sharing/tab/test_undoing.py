@@ -11,7 +11,7 @@ from django.utils import timezone
 from locations.levels import Level
 from locations.models import Access
 from locations.services import change_location
-from organisations.services import end_membership
+from organisations.services import add_member, change_organisation, end_membership
 from portal.accounts.deletion import close_account
 from portal.models import Activity, OutgoingEmail, User
 from portal.verbs import Verb
@@ -21,7 +21,7 @@ from sharing.models import AccessRequest, Invitation, Undo
 from sharing.requests import services as requests
 from sharing.tab import undoing
 from sharing.transfers import services as transfers
-from tests.cast import Cast, accept, invite, invite_operators, make_owner, share
+from tests.cast import MEMBER, Cast, accept, invite, invite_operators, make_owner, share
 from tests.organisations.tools import membership
 from tests.pages import said, signed_in, text_of
 from tests.sharing.replay import as_it_is, replay
@@ -240,3 +240,40 @@ def test_the_page_of_an_entry_asks_before_more_goes_than_was_chosen(cast: Cast) 
     assert access.level == MANAGE
     page = client.post(url, {"level": "1", "sure": "on"}, follow=True)
     assert "Contractor: Can view." in said(page)
+
+
+# --- What undoing must not bring ---------------------------------------------------------------------
+
+
+def test_what_was_asked_can_be_answered_again(cast: Cast) -> None:
+    """Of the invitation as it came back."""
+    access = share(cast.site, cast.installer, cast.contractor)
+    invited = invite(cast.site, cast.contractor, cast.customer, VIEW)
+    asked = requests.ask_for_approval(invitation=invited, by=cast.operator2)
+    undoing.undo(undo=remove(cast, access), by=cast.installer)
+    asked = AccessRequest.objects.with_all().get(pk=asked.pk)
+    assert asked.is_open and requests.answer_what_is_over() == 0
+
+
+def test_a_way_that_was_replaced_comes_back_beside_the_one_that_was_raised(cast: Cast) -> None:
+    share(cast.site, cast.installer, cast.contractor, CONFIGURE, access_ends_at=in_days(20))
+    for_good = share(cast.site, cast.installer, cast.contractor, VIEW)
+    before = terms(cast)
+    undoing.undo(undo=lower(cast, for_good, MANAGE), by=cast.installer)
+    assert terms(cast) == before
+
+
+def test_nobody_stands_for_what_is_no_longer_theirs(cast: Cast) -> None:
+    """Neither who may hand it over no longer, nor to who takes no shares, nor what was got another way."""
+    access = share(cast.site, cast.installer, cast.contractor)
+    transfer = transfers.start(location=cast.site, by=cast.colleague, email=cast.contractor.email)
+    to_operators = invite_operators(cast, VIEW, by=cast.contractor)
+    to_customer = invite(cast.site, cast.contractor, cast.customer, VIEW)
+    undo = remove(cast, access)
+    end_membership(membership=membership(cast.colleague, cast.firm), by=cast.installer)
+    change_organisation(organisation=cast.operators, by=cast.operator, accepts_shares=False)
+    add_member(organisation=cast.firm, user=cast.customer, role=MEMBER, by=cast.installer)
+    undoing.undo(undo=undo, by=cast.installer)
+    for one in (transfer, to_operators, to_customer):
+        one.refresh_from_db()
+        assert not one.is_live(), one
