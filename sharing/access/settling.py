@@ -12,7 +12,7 @@ from typing import Self
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from locations.levels import Level
@@ -35,7 +35,10 @@ def settle_what_waits(locations: Collection[Location]) -> None:
     end may have come nearer.
     """
     sent = Invitation.objects.unsettled().exclude(kind=Invitation.Kind.CODE)
-    invitations = list(sent.filter(location__in=locations).with_all())
+    whose = EmailAddress.objects.filter(verified=True, email=OuterRef("email")).values("user")[:1]
+    found = sent.filter(location__in=locations).annotate(person=Subquery(whose))
+    # An address that nobody has shown to be theirs is nobody's.
+    invitations = [one for one in found.with_all() if one.person or one.organisation_id]
     requests = list(AccessRequest.objects.waiting_on([one.pk for one in locations]).with_all())
     if not invitations and not requests:
         return
@@ -72,7 +75,6 @@ def settle_requests(requests: Collection[AccessRequest]) -> None:
 class _Held:
     """What those for whom something waits have, by whatever way."""
 
-    people: dict[str, int]
     organisations: dict[int, set[int]]
     ways: dict[int, list[Access]]
     locations: Collection[Location]
@@ -84,9 +86,8 @@ class _Held:
         requests: Iterable[AccessRequest],
         locations: Collection[Location],
     ) -> Self:
-        addresses = EmailAddress.objects.filter(verified=True, email__in={one.email for one in invitations})
-        people: dict[str, int] = dict(addresses.values_list("email", "user"))
-        asked_by = {*people.values(), *(one.user_id for one in requests)}
+        people = {one.person for one in invitations if one.person}
+        asked_by = {*people, *(one.user_id for one in requests)}
         organisations: dict[int, set[int]] = defaultdict(set)
         members = Membership.objects.filter(user__in=asked_by).values_list("user", "organisation")
         for user, organisation in members:
@@ -94,7 +95,7 @@ class _Held:
         invited = {one.organisation_id for one in invitations if one.organisation_id}
         theirs = Q(user__in=asked_by) | Q(organisation__in=invited.union(*organisations.values()))
         live = Access.objects.live().filter(theirs, location__in=locations)
-        return cls(people, organisations, by_location(live), locations)
+        return cls(organisations, by_location(live), locations)
 
     def covers(self, invitation: Invitation) -> bool:
         """Whether whom it was sent to has as much: no longer than its sharer could give it now."""
@@ -120,10 +121,9 @@ class _Held:
         if invitation.organisation_id:
             here = self.ways.get(invitation.location_id, [])
             return [way for way in here if way.organisation_id == invitation.organisation_id]
-        person = self.people.get(invitation.email)
-        return self._of_person(person, invitation.location_id) if person else []
+        return self._of_person(invitation.person, invitation.location_id)
 
-    def _of_person(self, person: int, location_id: int | None) -> list[Access]:
-        theirs = self.organisations.get(person, set())
+    def _of_person(self, person: int | None, location_id: int | None) -> list[Access]:
+        theirs = self.organisations.get(person or 0, set())
         here = self.ways.get(location_id or 0, [])
         return [way for way in here if way.user_id == person or way.organisation_id in theirs]

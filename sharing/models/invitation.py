@@ -179,6 +179,9 @@ class Invitation(AbstractInvitation):
 
     objects: ClassVar = InvitationQuerySet.as_manager()
 
+    # Whose address it was sent to, set by `sharing.access.settling`.
+    person: int | None
+
     class Meta(AbstractInvitation.Meta):
         constraints: ClassVar = [
             *AbstractInvitation.Meta.constraints,
