@@ -170,10 +170,10 @@ def test_organisation_activity(cast: Cast, django_assert_num_queries: Counter, r
 
 @pytest.mark.parametrize("rows", ROWS)
 def test_delete_account(cast: Cast, django_assert_num_queries: Counter, rows: int) -> None:
-    """What stands in the way, in one query per kind, and which of it they may archive in one more."""
+    """What stands in the way, in one query per kind."""
     for number in range(rows):
         make_location(cast.contractor, None, f"Havnevej {number}")
-    count(django_assert_num_queries, cast, "contractor", reverse("delete_account"), 7, rows, "row-link")
+    count(django_assert_num_queries, cast, "contractor", reverse("delete_account"), 6, rows, "row-link")
 
 
 @pytest.mark.parametrize("rows", [1, 3, 20])

