@@ -256,7 +256,10 @@ def _begin(request: AccessRequest, **fields: str) -> None:
 
 
 def _was_just_answered(request: AccessRequest) -> bool:
-    return request.settled_at is not None and request.settled_at > timezone.now() - AGAIN_AFTER
+    """By somebody: that the invitation ended, or that they had it another way, was nobody's answer."""
+    if request.settled_at is None or request.settled_by_id is None:
+        return False
+    return request.settled_at > timezone.now() - AGAIN_AFTER
 
 
 def _look_up(request: AccessRequest) -> None:

@@ -124,7 +124,8 @@ def test_an_invitation_that_is_over_or_another_one_lets_nobody_in(cast: Cast) ->
     assert not request.is_open and requests.to_answer_on(Viewer.of(cast.installer, cast.site)) == []
     with refused("renewed meanwhile"):
         requests.approve(request=request, by=cast.installer)
-    # Of the new one it can be asked anew.
+    # Of the new one it can be asked anew, also once the old request was answered by nobody.
+    assert requests.answer_what_is_over() == 1
     assert ask_approval(cast, Invitation.objects.get(pk=invitation.pk)).is_open
     invitations.withdraw(invitation=Invitation.objects.get(pk=invitation.pk), by=cast.installer)
     request = AccessRequest.objects.with_all().get(pk=request.pk)
