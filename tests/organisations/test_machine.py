@@ -1,6 +1,7 @@
 """Random sequences of everything people do with organisations, against a model in plain Python.
 
-After every step: at least one Administrator, group equals members, everybody sees exactly what they should.
+After every step: at least one Administrator, group equals members, everybody sees exactly what they should,
+whoever asked has an answer once there is nothing left to wait for, and support staff were given nothing.
 
     EXAMPLES=200 python -m pytest tests/organisations/test_machine.py      (or: make machine EXAMPLES=200)
 """
@@ -31,7 +32,8 @@ from portal.errors import Refusal
 from portal.models import User
 from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import services as invitations
-from sharing.models import Invitation
+from sharing.models import AccessRequest, Invitation
+from sharing.requests import services as requests
 from tests.cast import ADMINISTRATOR, MEMBER, make_location, make_person
 from tests.organisations.tools import assert_sound, forget_throttles, membership
 from tests.tools import lives, undone
@@ -62,6 +64,8 @@ class Company:
     holds: dict[str, Level] = field(default_factory=dict)
     asking: set[str] = field(default_factory=set)
     invited: dict[str, "Seat"] = field(default_factory=dict)
+    # Who asks to use an invitation that was sent to whom, and what became of it.
+    wishes: dict[tuple[str, str], str] = field(default_factory=dict)
     old_keys: list[str] = field(default_factory=list)
 
     def administered_by(self, who: str) -> bool:
@@ -76,9 +80,30 @@ class Company:
 
     def let_in(self, who: str, role: str) -> None:
         """Nothing is left to ask for or to accept; a member stays what they are."""
-        self.roles.setdefault(who, role)
+        if who in self.roles:
+            return
+        self.roles[who] = role
         self.asking.discard(who)
-        self.invited.pop(who, None)
+        self.is_over(who)
+        self.answer_wishes(by=who, answer="settled")
+
+    def is_over(self, invited: str) -> None:
+        """Their invitation, if there is one: whoever asked to use it is refused by that."""
+        if self.invited.pop(invited, None):
+            self.answer_wishes(to=invited, answer="over")
+
+    def renew(self, invited: str, seat: "Seat") -> None:
+        """What was asked was asked of the one before, and can be answered no longer."""
+        self.invited[invited] = seat
+        for wish, state in self.wishes.items():
+            if wish[1] == invited and state == "open":
+                self.wishes[wish] = "stale"
+
+    def answer_wishes(self, *, answer: str, by: str | None = None, to: str | None = None) -> None:
+        """All that nobody has answered yet."""
+        for wish, state in self.wishes.items():
+            if state in ("open", "stale") and by in (None, wish[0]) and to in (None, wish[1]):
+                self.wishes[wish] = answer
 
 
 @dataclass
@@ -99,6 +124,7 @@ class People(RuleBasedStateMachine):
         self.undo = ExitStack()
         self.undo.enter_context(undone())
         self.companies: list[Company] = []
+        self.staff: set[str] = set()
         self.offers: dict[int, Offer] = {}
         self.sites: dict[str, Location] = {}
 
@@ -145,7 +171,8 @@ class People(RuleBasedStateMachine):
 
     def no_longer_invites(self, one: Company, who: str) -> None:
         """What an Administrator had open ends with the role."""
-        one.invited = {to: seat for to, seat in one.invited.items() if seat.by != who}
+        for to in [to for to, seat in one.invited.items() if seat.by == who]:
+            one.is_over(to)
 
     def company(self, number: int) -> Company:
         return self.companies[number % len(self.companies)]
@@ -160,7 +187,12 @@ class People(RuleBasedStateMachine):
     @rule(by=person)
     def create(self, by: str) -> None:
         number = len(self.companies)
-        row = services.create_organisation(name=f"Company {number}", by=self.users[by])
+        row = self.expect(
+            by not in self.staff,
+            lambda: services.create_organisation(name=f"Company {number}", by=self.users[by]),
+        )
+        if row is None:
+            return
         # Companies go again, their sites do not.
         site = f"of company {len(self.sites)}"
         self.sites[site] = make_location(self.users[by], row, site)
@@ -188,10 +220,14 @@ class People(RuleBasedStateMachine):
         if answer is None:
             self.expect(allowed, lambda: joining.refuse(request=asked, by=self.users[by]))
         else:
-            self.expect(allowed, lambda: joining.approve(request=asked, by=self.users[by], role=answer))
+            self.expect(
+                allowed and who not in self.staff,
+                lambda: joining.approve(request=asked, by=self.users[by], role=answer),
+            )
         if allowed:
+            # To let in somebody who is given nothing is to refuse them.
             one.asking.discard(who)
-            if answer is not None:
+            if answer is not None and who not in self.staff:
                 one.let_in(who, answer.value)
 
     @rule(at=place, who=person, data=st.data(), role=role)
@@ -208,7 +244,7 @@ class People(RuleBasedStateMachine):
         if answers:
             assert (answers[0].outcome == "member") == (who in one.roles)
             if who not in one.roles:
-                one.invited[who] = Seat(by, role.value)
+                one.renew(who, Seat(by, role.value))
 
     @rule(at=place, data=st.data(), how=st.sampled_from(["accept", "accept", "decline", "withdraw"]))
     def settle_invitation(self, at: int, data: Any, how: str) -> None:
@@ -227,26 +263,97 @@ class People(RuleBasedStateMachine):
             allowed = is_open and by == who
             self.expect(allowed, lambda: joining_up.decline(invitation=found, by=user, nonce=found.nonce))
         else:
-            allowed = is_open and by == who and who not in one.roles
+            allowed = is_open and by == who and who not in one.roles and who not in self.staff
             self.expect(allowed, lambda: joining_up.accept(invitation=found, by=user, nonce=found.nonce))
         if allowed:
-            seat = one.invited.pop(who, None)
+            seat = one.invited.get(who)
+            one.is_over(who)
             if how == "accept" and seat:
                 one.let_in(who, seat.role)
+
+    @rule(at=place, who=person, data=st.data())
+    def ask_to_use(self, at: int, who: str, data: Any) -> None:
+        """An invitation that was sent to somebody else, open or over, asked for anew or again."""
+        one = self.company(at)
+        found = data.draw(st.sampled_from([None, *one.row.member_invitations.order_by("pk")]))
+        invited = found.email.partition("@")[0] if found else who
+        if invited == who or who in one.roles:
+            return
+        wish = (who, invited)
+        # Answered by somebody, they ask no more that day; the clock of these lives stands still.
+        allowed = invited in one.invited and one.wishes.get(wish) not in ("approved", "refused")
+        if self.expect(allowed, lambda: requests.ask_for_approval(invitation=found, by=self.users[who])):
+            one.wishes[wish] = "open"
+
+    @rule(at=place, data=st.data(), approved=st.booleans())
+    def answer_wish(self, at: int, data: Any, approved: bool) -> None:
+        one = self.company(at)
+        if not one.wishes:
+            return
+        wish = data.draw(st.sampled_from(sorted(one.wishes)))
+        who, invited = wish
+        by = self.somebody(data, one.administrators)
+        asked = AccessRequest.objects.with_all().get(
+            user=self.users[who],
+            member_invitation__email=self.users[invited].email,
+            member_invitation__organisation=one.row,
+        )
+        waits = one.administered_by(by) and one.wishes[wish] in ("open", "stale")
+        if not approved:
+            self.expect(waits, lambda: requests.refuse(request=asked, by=self.users[by]))
+        else:
+            self.expect(
+                waits and one.wishes[wish] == "open" and who not in self.staff,
+                lambda: requests.approve(request=asked, by=self.users[by]),
+            )
+        if not waits or (approved and one.wishes[wish] == "stale"):
+            return
+        if approved and who not in self.staff:
+            one.wishes[wish] = "approved"
+            role = one.invited[invited].role
+            one.is_over(invited)
+            one.let_in(who, role)
+        else:
+            one.wishes[wish] = "refused"
+
+    @rule()
+    def tidy_up(self) -> None:
+        """What the worker does: whoever asked about an invitation before its renewal gets an answer."""
+        stale = [
+            (one, wish) for one in self.companies for wish, state in one.wishes.items() if state == "stale"
+        ]
+        assert requests.answer_what_is_over() == len(stale)
+        for one, wish in stale:
+            one.wishes[wish] = "over"
+
+    @rule(who=st.sampled_from(["bo", "eva"]))
+    def work_for_support(self, who: str) -> None:
+        """Or no longer. What they have stays."""
+        self.staff ^= {who}
+        User.objects.filter(pk=self.users[who].pk).update(is_staff=who in self.staff)
+        self.users[who].refresh_from_db()
 
     @rule(at=place, who=person, role=role)
     def let_in(self, at: int, who: str, role: Any) -> None:
         """By whatever way there will be; an open request of theirs is approved by it."""
         one = self.company(at)
         first = min(one.administrators)
-        services.add_member(organisation=one.row, user=self.users[who], role=role, by=self.users[first])
-        one.let_in(who, role.value)
+        self.expect(
+            who not in self.staff,
+            lambda: services.add_member(
+                organisation=one.row, user=self.users[who], role=role, by=self.users[first]
+            ),
+        )
+        if who not in self.staff:
+            one.let_in(who, role.value)
 
     @rule(at=place, data=st.data(), role=role)
     def change_role(self, at: int, data: Any, role: Any) -> None:
         one = self.company(at)
         who, by = data.draw(st.sampled_from(sorted(one.roles))), self.somebody(data, one.administrators)
         allowed = one.administered_by(by) and not (role == MEMBER and one.is_last(who))
+        if one.roles[who] != role.value and role == ADMINISTRATOR:
+            allowed = allowed and who not in self.staff
         self.expect(
             allowed,
             lambda: services.change_role(
@@ -274,7 +381,7 @@ class People(RuleBasedStateMachine):
         if allowed:
             del one.roles[who]
             self.no_longer_invites(one, who)
-            one.invited.pop(who, None)
+            one.is_over(who)
             self.ended(who)
 
     @rule(at=place, by=person)
@@ -317,7 +424,7 @@ class People(RuleBasedStateMachine):
         by = self.somebody(data, one.administrators)
         invitation = Invitation.objects.get(pk=pk)
         had = one.holds.get(offer.site, 0)
-        allowed = one.administered_by(by) and had < offer.level
+        allowed = one.administered_by(by) and had < offer.level and by not in self.staff
         self.expect(
             allowed,
             lambda: invitations_accepting.accept(
@@ -334,9 +441,11 @@ class People(RuleBasedStateMachine):
         """The newest one, once what nobody else manages is handed over to whoever deletes it."""
         one = self.companies[-1]
         who = self.somebody(data, one.administrators)
-        user, allowed = self.users[who], one.administered_by(who)
+        user = self.users[who]
+        allowed = one.administered_by(who)
         managed = {site for site, held in one.holds.items() if held == Level.MANAGE}
-        others = [other.holds for other in self.companies[:-1]]
+        # A company of support staff alone manages nothing for good.
+        others = [other.holds for other in self.companies[:-1] if other.roles.keys() - self.staff]
         left = {
             site
             for site in managed - self.own.keys()
@@ -347,7 +456,7 @@ class People(RuleBasedStateMachine):
             closing.close_organisation(organisation=one.row, by=user, name=one.row.name)
 
         self.expect(allowed and not left, close)
-        if not allowed:
+        if not allowed or (left and who in self.staff):
             return
         if left:
             assert handover.hand_over(organisation=one.row, to=user, by=user) == len(left)
@@ -384,6 +493,28 @@ class People(RuleBasedStateMachine):
         assert {(pk, email.partition("@")[0], role) for pk, email, role in invited} == {
             (one.row.pk, who, seat.role) for one in self.companies for who, seat in one.invited.items()
         }
+        wishes = AccessRequest.objects.with_all().exclude(member_invitation=None)
+        assert {
+            (one.row.pk, *wish, {"over": "refused", "stale": "pending", "open": "pending"}.get(state, state))
+            for one in self.companies
+            for wish, state in one.wishes.items()
+        } == {
+            (
+                one.member_invitation.organisation_id,
+                one.user.email.partition("@")[0],
+                one.member_invitation.email.partition("@")[0],
+                one.state,
+            )
+            for one in wishes.filter(member_invitation__organisation__closed_at=None)
+        }
+        # Whom nobody answered was answered as soon as there was nothing to wait for.
+        open_ones = [
+            (one.row.pk, *wish)
+            for one in self.companies
+            for wish, state in one.wishes.items()
+            if state == "open"
+        ]
+        assert wishes.open().count() == len(open_ones)
         asking = JoinRequest.objects.filter(state="pending").values_list("organisation", "user__email")
         assert {(pk, email.partition("@")[0]) for pk, email in asking} == {
             (one.row.pk, who) for one in self.companies for who in one.asking
