@@ -88,9 +88,9 @@ OFFERS = AnsweringOffers()
 
 
 def left_in(offer: Offer) -> Any:
-    """The invitations in it that can be answered still, by name of location."""
+    """The invitations in it that can be answered still, by name of location; what gives less comes first."""
     inside = Invitation.objects.open().filter(offer=offer).with_all()
-    return inside.order_by("location__sort_name", "location_id")
+    return inside.order_by("level", "location__sort_name", "location_id")
 
 
 @transaction.atomic

@@ -237,7 +237,11 @@ class OfferPage(InvitationPage):
         context = super().context() | {"level": Level(found.level)}
         if self.situation in (Situation.FINE, Situation.SIGNED_OUT):
             left = offers.left_in(found)
-            context |= {"left": left[:SHOWN_OF_OFFER], "count": left.count()}
+            shown = list(left[:SHOWN_OF_OFFER])
+            for one in shown:
+                one.only = Level(one.level).can if one.level < found.level else ""
+            # Those that were lowered since come first.
+            context |= {"left": shown, "count": left.count(), "lowered": any(one.only for one in shown)}
             context["more"] = max(0, context["count"] - SHOWN_OF_OFFER)
         if self.situation is Situation.NOT_ADMINISTRATOR:
             context["colleagues"] = administrators_known_to(self.request.user, found.organisation)

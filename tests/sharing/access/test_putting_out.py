@@ -264,12 +264,17 @@ def test_many_at_once_lower_too(cast: Cast) -> None:
 
 
 def test_a_lowered_part_of_many_gives_no_more_than_it_says(cast: Cast) -> None:
-    """Accepting the whole envelope takes each invitation at its own level."""
+    """Accepting the whole envelope takes each invitation at its own level, and its page says so first."""
     share(cast.site, cast.installer, cast.contractor, CONFIGURE, access_ends_at=in_days(9))
-    offer_all(cast, [cast.site])
+    offer_all(cast, [make_location(cast.installer, cast.firm, "Aaa"), cast.site])
+    offer = Offer.objects.get()
+    client, url = signed_in(cast.contractor), reverse("sharing:invitation", args=[offer.uuid])
+    assert "Can view" not in (before := text_of(client.get(url))) and "of the locations less" not in before
     access = Access.objects.live().get(location=cast.site, user=cast.contractor)
     changing.change_level(access=access, by=cast.installer, level=VIEW)
-    offer = Offer.objects.get()
+    page = text_of(client.get(url))
+    assert "At some of the locations less." in page and page.count("Can view") == 1
+    assert page.index(cast.site.name) < page.index("Can view") < page.index("Aaa")
     offers.accept(offer=offer, by=cast.contractor, nonce=offer.nonce)
     jobs.work_off()
     assert {level for _party, _why, level in live(cast.site)} == {MANAGE, VIEW}
