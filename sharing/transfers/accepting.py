@@ -14,7 +14,7 @@ from locations.models import Access, Location
 from portal.invitations.answering import Answering, Situation
 from portal.models import User
 from portal.verbs import Verb
-from sharing.access import removing
+from sharing.access import putting_out, removing
 from sharing.invitations.withdrawing import withdraw_pending
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
@@ -103,8 +103,11 @@ def _end_personal(location: Location, person: User, *, by: User | None, verb: Ve
 
 
 def _withdraw_what_ended(location: Location, earlier: Access | None, by: User) -> None:
-    """What the earlier Owner had offered, and the live code, which they know."""
+    """What the earlier Owner had offered, the live code, which they know, and what is open to them."""
     removing.withdraw_of_those_who_lost([location], by)
-    code = Invitation.objects.live_code_of(location) if earlier else None
-    if code:
+    if earlier is None:
+        return
+    if code := Invitation.objects.live_code_of(location):
         withdraw_pending(code, by)
+    # From now on only the new Owner lets them in again (guide).
+    putting_out.take_back([putting_out.Loss(earlier.party, location, earlier.level)], by)

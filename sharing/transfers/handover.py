@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 
 from locations.models import Access, Location
 from portal.lib.humanize import masked
+from sharing.access.putting_out import Loss, taken_back_with
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
 
@@ -63,7 +64,11 @@ def what_changes(viewer: Viewer) -> list[str]:
 
 
 def _installer(viewer: Viewer) -> Access | None:
-    return next((a for a in viewer.live if a.reason == Access.Reason.INSTALLED), None)
+    return next(filter(_is_installer, viewer.live), None)
+
+
+def _is_installer(access: Access) -> bool:
+    return access.reason == Access.Reason.INSTALLED
 
 
 def _for_the_owner(viewer: Viewer, owner: Access) -> list[str]:
@@ -75,6 +80,10 @@ def _for_the_owner(viewer: Viewer, owner: Access) -> list[str]:
         lines = [_("You are no longer the Owner, and the location leaves your list.")]
     if Invitation.objects.live_code_of(viewer.location):
         lines.append(_("The invitation code is withdrawn, because the earlier Owner may know it."))
+    personal = [access for access in viewer.live if access.party == owner.party and not _is_installer(access)]
+    lost = Loss(owner.party, viewer.location, owner.level)
+    if taken_back_with([lost], ending=personal):
+        lines.append(_("What others have offered the earlier Owner here is withdrawn."))
     return lines
 
 

@@ -22,6 +22,7 @@ from portal.verbs import Verb
 from sharing import kinds
 from sharing.access import removing
 from sharing.invitations import codes as invitations_codes
+from sharing.invitations import services as invitations
 from sharing.models import Invitation, Transfer
 from sharing.permissions import Viewer
 from sharing.tab.entries import tab_of
@@ -221,6 +222,27 @@ def test_from_one_owner_to_the_next(cast: Cast) -> None:
     told = [address.partition("@")[0] for _, address in mails("transferred")]
     assert told == ["contractor", "customer", "customer", "installer", "installer"]
     assert situation(found, cast.contractor) is Situation.HAS_ACCESS
+
+
+def test_the_earlier_owner_has_nothing_left_to_come_back_by(cast: Cast) -> None:
+    """Whatever others offered them goes with it, said before; only the new Owner lets them in again."""
+    EmailAddress.objects.create(user=cast.customer, email="second@test.example", verified=True)
+    hand_over(cast, cast.customer)
+    said = "What others have offered the earlier Owner here is withdrawn."
+    assert said not in what_changes(Viewer.of(cast.installer, cast.site))
+    share(cast.site, cast.customer, cast.operator)
+    second = make_person("second-of-nobody@test.example")
+    by_mail, bait = (
+        invitations.share_with_person(location=cast.site, by=by, email=email, level=Level.MANAGE)
+        for by, email in ((cast.installer, "second@test.example"), (cast.operator, second.email))
+    )
+    assert said in what_changes(Viewer.of(cast.installer, cast.site))
+    hand_over(cast, cast.contractor, cast.customer)
+    for invitation, state in ((by_mail, "withdrawn"), (bait, "pending")):
+        invitation.refresh_from_db()
+        assert invitation.state == state
+    assert mails("offers-taken-back") == [("offers-taken-back", cast.installer.email)]
+    assert "customer" not in visible_to(cast) and replay() == as_it_is()
 
 
 def test_a_person_who_installed_it_stays_until_the_owner_ends_it(cast: Cast) -> None:
