@@ -24,6 +24,7 @@ from organisations.models import Organisation
 from organisations.permissions import is_administrator
 from organisations.services import lock_organisation, require_administrator
 from organisations.signals import organisation_locking
+from portal.accounts.receiving import refuse_support
 from portal.errors import Refusal
 from portal.models import User
 from portal.verbs import Verb
@@ -51,7 +52,8 @@ def hand_over_and_close(*, organisation: Organisation, to: Party, by: User, name
 def hand_over(*, organisation: Organisation, to: Party, by: User) -> int:
     """Let `to` take the organisation's place on every location that nobody else manages. Returns how many.
 
-    `to` is `by`, or another organisation that `by` administers. Raises Refusal otherwise.
+    `to` is `by`, or another organisation that `by` administers. Raises Refusal otherwise, and to support
+    staff.
     """
     _lock_to_hand_over(organisation, to, by)
     _lock_locations_of(organisation)
@@ -126,6 +128,7 @@ def _lock_to_hand_over(organisation: Organisation, to: Party, by: User) -> None:
     for each in sorted(parties, key=lambda one: one.pk):
         lock_organisation(each)
     require_administrator(by, organisation)
+    refuse_support(by)
     theirs = is_administrator(by, to) if isinstance(to, Organisation) else to == by
     if not theirs or to == organisation:
         raise Refusal(_("Choose yourself or another organisation that you administer."), field="to")

@@ -20,7 +20,7 @@ from locations.services import give_access
 from organisations import acceptance as membership
 from organisations import appointing, joining
 from organisations import services as organisations
-from organisations.models import JoinRequest, Membership
+from organisations.models import JoinRequest, Membership, Organisation
 from portal.accounts.receiving import CANNOT_RECEIVE, NOT_FOR_SUPPORT
 from portal.errors import Refusal
 from portal.models import User
@@ -313,6 +313,9 @@ TAKEN: dict[str, Callable[[Cast, User], Any]] = {
     "what an organisation leaves": lambda cast, eva: handover.hand_over(
         organisation=cast.operators, to=eva, by=eva
     ),
+    "what it leaves, for another one of theirs": lambda cast, eva: handover.hand_over(
+        organisation=cast.operators, to=Organisation.objects.get(name="Second"), by=eva
+    ),
     "an organisation": lambda cast, eva: organisations.create_organisation(name="New", by=eva),
 }
 
@@ -320,6 +323,7 @@ TAKEN: dict[str, Callable[[Cast, User], Any]] = {
 @pytest.mark.parametrize("what", TAKEN)
 def test_they_make_nothing_for_themselves(cast: Cast, eva: User, what: str) -> None:
     make_location(eva, cast.operators, "Of the operators")
+    organisations.create_organisation(name="Second", by=eva)
     make_staff(eva)
     before = held(eva)
     with pytest.raises(Refusal, match="Support staff are given no access"):
