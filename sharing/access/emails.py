@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from uuid import uuid4
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -112,7 +113,10 @@ def _what_stays(person: User) -> str:
 def queue_offers_taken_back(
     withdrawn: Collection[Invitation | Transfer], lowered: Collection[Invitation], by: User
 ) -> None:
-    """Tell those who had sent what went with somebody's access, once for all of it; not `by`, who read it."""
+    """Tell those who had sent what went with somebody's access, once for all of it; not `by`, who read it.
+
+    Each time anew: what was lowered first may be withdrawn the next day.
+    """
     sent: dict[User, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     first: dict[User, Invitation | Transfer] = {}
     for one in [*withdrawn, *lowered]:
@@ -124,7 +128,7 @@ def queue_offers_taken_back(
         "offers-taken-back",
         [
             {
-                "key": f"offers-taken-back/{first[reader].nonce}/{reader.pk}",
+                "key": f"offers-taken-back/{first[reader].nonce}/{reader.pk}/{uuid4().hex}",
                 "address": reader.email,
                 "language": reader.language,
                 "recipient": reader,
