@@ -8,7 +8,7 @@ from locations.services import lock_each
 from organisations.models import Organisation
 from portal.accounts.addresses import verified_addresses
 from portal.models import User
-from sharing.access.putting_out import Loss, refuse_requests, take_back
+from sharing.access.putting_out import Loss, TakenBack, refuse_requests, take_back, taken_back_with
 from sharing.models import AccessRequest, Invitation, Transfer
 from sharing.permissions import by_location
 
@@ -39,11 +39,25 @@ def take_back_from(organisation: Organisation, user: User, by: User) -> None:
     """
     if user == by:
         return
-    here = {one.pk: one for one in _where_something_waits(organisation, user)}
-    ways = by_location(Access.objects.live().of_party(organisation).filter(location__in=here))
-    take_back([Loss(user, here[pk], max(way.level for way in held)) for pk, held in ways.items()], by)
+    take_back(_losses(organisation, user)[0], by)
     asked = AccessRequest.objects.waiting().filter(user=user, member_invitation__organisation=organisation)
     refuse_requests(list(asked.with_all()), by)
+
+
+def offers_to_take_back(organisation: Organisation, user: User) -> TakenBack:
+    """What is open to a member, and would go with it if somebody put them out: said before."""
+    losses, ending = _losses(organisation, user)
+    return taken_back_with(losses, ending=ending)
+
+
+def _losses(organisation: Organisation, user: User) -> tuple[list[Loss], list[Access]]:
+    """What somebody loses with the organisation where something waits for them, and by which ways of it."""
+    here = {one.pk: one for one in _where_something_waits(organisation, user)}
+    if not here:
+        return [], []
+    held = list(Access.objects.live().of_party(organisation).filter(location__in=here))
+    ways = by_location(held)
+    return [Loss(user, here[pk], max(way.level for way in some)) for pk, some in ways.items()], held
 
 
 def _where_something_waits(organisation: Organisation, user: User) -> LocationQuerySet:

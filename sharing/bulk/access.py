@@ -6,6 +6,8 @@ The rules are those of `sharing.access.removing` and `sharing.access.changing`, 
 from collections.abc import Collection
 from typing import cast
 
+from django.db.models import Q
+
 from locations import services as locations
 from locations.levels import Level
 from locations.models import Access, Location
@@ -15,7 +17,7 @@ from portal.models import User
 from sharing.access import changing, removing
 from sharing.access.emails import queue_accesses_removed
 from sharing.access.removing import Ending
-from sharing.models import BulkJob, BulkLoss, Invitation
+from sharing.models import AccessRequest, BulkJob, BulkLoss, Invitation, Transfer
 from sharing.models.bulk import Outcome
 from sharing.permissions import Viewer, ways_to_share_by
 
@@ -111,16 +113,29 @@ def _nothing(viewer: Viewer, theirs: list[Access]) -> Outcome:
 
 
 def open_to_party(job: BulkJob) -> int:
-    """How many open invitations to the party are withdrawn or lowered with what is ordered, where it is
-    changed: said before. One query.
+    """How many open invitations to the party, to become Owner too, are withdrawn or lowered with what is
+    ordered, where it is changed: said before. One query.
     """
     if job.act == BulkJob.Act.TERMS and job.level is None:
         return 0
     there = job.rows.changing().values("location")
     sent = Invitation.objects.open().filter(location__in=there, level__gt=job.level or 0)
     if job.organisation:
-        sent = sent.filter(kind=Invitation.Kind.ORGANISATION, organisation=job.organisation)
-    else:
-        theirs = verified_addresses(cast(User, job.user))
-        sent = sent.filter(kind=Invitation.Kind.PERSON, email__in=theirs)
-    return int(sent.count())
+        return int(sent.filter(kind=Invitation.Kind.ORGANISATION, organisation=job.organisation).count())
+    theirs = verified_addresses(cast(User, job.user))
+    to_them = sent.filter(kind=Invitation.Kind.PERSON, email__in=theirs)
+    owning = Transfer.objects.open().filter(location__in=there, email__in=theirs)
+    if job.level == Level.MANAGE:  # as much as an Owner has
+        owning = owning.none()
+    return int(to_them.order_by().values("uuid").union(owning.order_by().values("uuid")).count())
+
+
+def is_asked_by_party(job: BulkJob) -> bool:
+    """Whether something that they ask for is refused with it. One query, and none for an organisation."""
+    if job.organisation or (job.act == BulkJob.Act.TERMS and job.level is None):
+        return False
+    there = job.rows.changing().values("location")
+    more = Q(invitation__location__in=there, invitation__level__gt=job.level or 0)
+    if job.act == BulkJob.Act.END:
+        more |= Q(location__in=there)
+    return bool(AccessRequest.objects.waiting().filter(more, user=job.user).exists())

@@ -17,7 +17,7 @@ from portal.lib import spreadsheets
 from portal.lib.client_address import client_network
 from portal.lib.paging import cursor_number
 from sharing.bulk import jobs
-from sharing.bulk.access import open_to_party
+from sharing.bulk.access import is_asked_by_party, open_to_party
 from sharing.bulk.forms import ChangeManyForm, Kind, ShareManyForm, level_of
 from sharing.bulk.selection import ANY, Selection, parties_on, party_of
 from sharing.invitations.recipients import known_address, refuse_own_address, refuse_unless_it_takes_shares
@@ -137,12 +137,17 @@ def job(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "tally": tally,
         "is_working": found.state in (State.QUEUED, State.WORKING),
         "changing": CHANGING,
-        "open_to_party": open_to_party(found) if found.is_draft and found.act in _TAKES else 0,
+        **(_goes_with(found) if found.is_draft and found.act in _TAKES else {}),
         "of_person": found.act != BulkJob.Act.ACCEPT,
         **_page_of_rows(request, found),
     }
     template = "sharing/bulk_job.html#progress" if request.htmx else "sharing/bulk_job.html"
     return render(request, template, context)
+
+
+def _goes_with(found: BulkJob) -> dict[str, Any]:
+    """What is open to the party and goes with what is ordered: said before."""
+    return {"open_to_party": open_to_party(found), "asked_by_party": is_asked_by_party(found)}
 
 
 def _page_of_rows(request: HttpRequest, found: BulkJob) -> dict[str, Any]:

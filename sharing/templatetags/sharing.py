@@ -9,6 +9,8 @@ from locations.levels import Level
 from locations.models import Access, Location
 from organisations.models import MemberInvitation, Membership, Organisation
 from portal.accounts.addresses import verified_addresses
+from sharing.access import membership as membership_access
+from sharing.access.putting_out import TakenBack
 from sharing.inbox import listing
 from sharing.kinds import KINDS
 from sharing.models import AccessRequest, Invitation, Transfer
@@ -64,13 +66,10 @@ def what_ends(context: dict[str, Any], membership: Membership) -> dict[str, Any]
     installed = through.filter(reason=Access.Reason.INSTALLED)
     transfers = Transfer.objects.open().filter(invited_by=user, location__in=installed)
     ends = [invitations, of_members, transfers.exclude(location__in=owned)]
-    if not leaves:
-        # As `sharing.access.membership.take_back_from` will: what is open to who has nothing left.
-        lost = through.exclude(location__in=other_ways.values("location")).values("location")
-        addresses = verified_addresses(user)
-        to_them = Invitation.objects.open().filter(kind=Invitation.Kind.PERSON, email__in=addresses)
-        ends.append(to_them.filter(location__in=lost))
-        ends.append(Transfer.objects.open().filter(email__in=addresses, location__in=lost))
+    taken_back = TakenBack() if leaves else membership_access.offers_to_take_back(organisation, user)
+    if taken_back.offered:
+        ends.append(Invitation.objects.filter(pk__in=[one.pk for one in taken_back.invitations]))
+        ends.append(Transfer.objects.filter(pk__in=[one.pk for one in taken_back.transfers]))
     ended = [rows.order_by().values("uuid") for rows in ends]
     return {
         "membership": membership,
@@ -78,4 +77,5 @@ def what_ends(context: dict[str, Any], membership: Membership) -> dict[str, Any]
         "lost": Location.objects.filter(pk__in=through).exclude(pk__in=other_ways.values("location")).count(),
         "kept": list(kept.order_by("sort_name")[:20]),
         "withdrawn": ended[0].union(*ended[1:]).count(),
+        "taken_back": taken_back,
     }

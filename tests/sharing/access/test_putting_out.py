@@ -193,6 +193,27 @@ def test_put_out_of_an_organisation(cast: Cast) -> None:
     assert state(offered) == (WITHDRAWN, cast.installer) and state(elsewhere)[0] == PENDING
 
 
+def test_put_out_of_an_organisation_with_less_left(cast: Cast) -> None:
+    """What would give more than they have left is withdrawn, or lowered; said before as it then happens."""
+    access, offered = view_and_an_offer_of_more(cast)
+    Access.objects.filter(location=cast.site, organisation=cast.firm).update(level=CONFIGURE)
+    add_member(organisation=cast.firm, user=cast.contractor, role=MEMBER, by=cast.installer)
+    place = membership(cast.contractor, cast.firm)
+    url = f"/organisations/{cast.firm.uuid}/members/{place.uuid}/remove/"
+    assert "1 open invitation is withdrawn" in text_of(signed_in(cast.installer).get(url))
+    # Theirs ends: the offer, which does not, gives as much as they have left and no more.
+    Access.objects.filter(pk=access.pk).update(ends_at=in_days(5))
+    to_other = invite(cast.site, cast.customer, cast.stranger)
+    asked = requests.ask_for_approval(invitation=to_other, by=cast.contractor)
+    question = text_of(signed_in(cast.installer).get(url))
+    assert "The invitation from Customer gives View at most." in question
+    assert "What they have asked for is refused." in question and "is withdrawn" not in question
+    end_membership(membership=place, by=cast.installer)
+    offered.refresh_from_db()
+    assert (offered.state, offered.level) == (PENDING, VIEW)
+    assert state(asked) == (AccessRequest.State.REFUSED, cast.installer)
+
+
 # --- Not put out ------------------------------------------------------------------------------------
 
 
@@ -254,6 +275,18 @@ def test_a_lowered_level_lowers_what_was_offered_beyond_it(cast: Cast) -> None:
     message = outbox.render(row)
     assert message is not None and row.recipient == cast.customer
     assert "gives View now" in html_of(message)
+    # Lowered first and then withdrawn is told twice: nothing of it is lost.
+    removing.remove_access(access=ending, by=cast.installer)
+    assert state(for_good)[0] == WITHDRAWN
+    told = OutgoingEmail.objects.filter(kind="offers-taken-back", about=for_good.uuid)
+    assert [one.recipient for one in told] == [cast.customer] * 2
+
+
+def test_what_was_lowered_gives_that_much(cast: Cast) -> None:
+    view_and_an_offer_of_more(cast)
+    ending = share(cast.site, cast.installer, cast.stranger, CONFIGURE, access_ends_at=in_days(9))
+    for_good = invite(cast.site, cast.customer, cast.stranger)
+    changing.change_level(access=ending, by=cast.installer, level=VIEW)
     assert accept(for_good, cast.stranger).level == VIEW
 
 
@@ -300,6 +333,13 @@ def test_the_review_and_the_preview_of_many_name_it_too(cast: Cast) -> None:
     job = jobs.draft(BulkJob(by=cast.installer, act=BulkJob.Act.END, user=cast.contractor), [cast.site])
     page = client.get(reverse("sharing:bulk_job", args=[job.uuid]))
     assert "1 open invitation to Contractor is" in text_of(page)
+    assert "has asked for" not in text_of(page)
+    transfers.start(location=cast.site, by=cast.customer, email="second@test.example")
+    to_other = invite(cast.site, cast.customer, cast.stranger)
+    requests.ask_for_approval(invitation=to_other, by=cast.contractor)
+    page = client.get(reverse("sharing:bulk_job", args=[job.uuid]))
+    assert "2 open invitations to Contractor are" in text_of(page)
+    assert "What Contractor has asked for there is refused with it." in text_of(page)
     assert access.ended_at is None
 
 
