@@ -12,3 +12,6 @@ account_closing = Signal()
 invitations_over = Signal()
 # Sent with `email`, an OutgoingEmail, once it was delivered, or will not be.
 delivery_changed = Signal()
+# Sent with `email` before it is confirmed to be somebody's, and before people are locked: receivers lock what
+# they change once it is (allauth's `email_confirmed`).
+address_confirming = Signal()

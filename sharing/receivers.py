@@ -23,7 +23,13 @@ from organisations.signals import (
 from portal.accounts.deletion import Obstacle
 from portal.activity.record import record_all
 from portal.models import Activity, OutgoingEmail, User
-from portal.signals import account_closing, account_obstacles, delivery_changed, invitations_over
+from portal.signals import (
+    account_closing,
+    account_obstacles,
+    address_confirming,
+    delivery_changed,
+    invitations_over,
+)
 from portal.verbs import Verb
 from sharing.access import membership, removing, settling
 from sharing.deletion import account as deletion_account
@@ -64,9 +70,15 @@ def settle_what_waits(locations: list[Location], **kwargs: Any) -> None:
     settling.settle_what_waits(locations)
 
 
+@receiver(address_confirming)
+def lock_what_waits_at(email: str, **kwargs: Any) -> None:
+    """Before the locks on people, which come later."""
+    settling.lock_what_waits_at(email)
+
+
 @receiver(email_confirmed)
 def settle_what_waits_at(email_address: EmailAddress, **kwargs: Any) -> None:
-    """What was sent to an address, and its person has by now."""
+    """What was sent to an address, and its person has by now. The locks are `lock_what_waits_at`'s."""
     settling.settle_what_waits_at(email_address.email)
 
 

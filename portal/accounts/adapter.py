@@ -155,6 +155,16 @@ def keep_main_address(instance: EmailAddress, **kwargs: Any) -> None:
         user.save(update_fields=["email"])
 
 
+def lock_holders(email: str) -> None:
+    """Lock everybody whom it changes that this address, in its one spelling, is confirmed (`free_address`).
+
+    All at once and by number, as people are locked everywhere.
+    """
+    rows = EmailAddress.objects.filter(email=email)
+    holders = User.objects.filter(Q(email=email) | Q(pk__in=rows.values("user")))
+    list(holders.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+
+
 def _unconfirmed_holders(email: str) -> QuerySet[User]:
     rows = EmailAddress.objects.filter(email=email)
     holders = User.objects.filter(Q(email=email) | Q(pk__in=rows.filter(verified=False).values("user")))

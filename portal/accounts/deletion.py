@@ -59,7 +59,8 @@ def close_account(*, user: User) -> None:
 def lock_person(user: User) -> User:
     """The person as they are now; nobody gives them anything before this transaction ends (`lock_receiver`).
 
-    For whatever ends an account. The last lock to take. Raises Refusal when it is deleted.
+    For whatever ends an account. Taken after every lock on an organisation or a location
+    (docs/architecture.md). Raises Refusal when it is deleted.
     """
     locked: User = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if locked.deleted_at:

@@ -29,8 +29,8 @@ def lock_receiver(user: User, *, by: User | None) -> User:
     """The person as they are now; they stay somebody to whom something can be given until this transaction
     ends.
 
-    For whatever gives somebody a place or access. The last lock to take. Raises CannotReceive, worded for
-    `by`, who may be the person.
+    For whatever gives somebody a place or access. Taken after every lock on an organisation or a location
+    (docs/architecture.md). Raises CannotReceive, worded for `by`, who may be the person.
     """
     locked: User = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     if locked == by:

@@ -14,11 +14,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.accounts import deletion
-from portal.accounts.adapter import GO_ON, TYPED_HERE, is_waiting
+from portal.accounts.adapter import GO_ON, TYPED_HERE, is_waiting, lock_holders
 from portal.accounts.forms import NewcomerForm, PasswordAgainForm, start_account
 from portal.errors import Refusal
 from portal.lib.addresses import spelled
 from portal.models import User
+from portal.signals import address_confirming
 
 
 class ConfirmAddressView(ConfirmEmailView):
@@ -43,9 +44,7 @@ class ConfirmAddressView(ConfirmEmailView):
         if self._is_of_another():
             return self.render_to_response(self.get_context_data(), status=403)
         if not self._starts_anew():
-            with transaction.atomic():
-                response: HttpResponse = super().post(*args, **kwargs)
-            return response
+            return self._confirm(*args, **kwargs)
         form = NewcomerForm(self.request.POST, email=self.object.email_address.email)
         if form.is_valid() and (user := self._start(form)):
             return perform_login(self.request, Login(user=user, signup=True))
@@ -64,12 +63,27 @@ class ConfirmAddressView(ConfirmEmailView):
         """Opening a link changes nothing, and nobody confirms for another account than their own."""
 
     @transaction.atomic
+    def _confirm(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        self._lock()
+        response: HttpResponse = super().post(*args, **kwargs)
+        return response
+
+    def _lock(self) -> None:
+        """All that confirming changes, in the one order: what waits at the address, then people."""
+        email = self.object.email_address.email
+        address_confirming.send(sender=EmailAddress, email=email)
+        lock_holders(email)
+
+    @transaction.atomic
     def _start(self, form: NewcomerForm) -> User | None:
         """The account as chosen here, its address confirmed; None where somebody else confirmed it first."""
+        self._lock()
         address = self.object.email_address
-        user = User.objects.select_for_update(no_key=True).get(pk=address.user_id)
+        user = User.objects.filter(pk=address.user_id).first()
+        if user is None or not is_waiting(user):
+            return None
         address.user = user
-        if not is_waiting(user) or not self.object.confirm(self.request):
+        if not self.object.confirm(self.request):
             return None
         start_account(user, form.cleaned_data)
         return user

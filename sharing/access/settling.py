@@ -47,11 +47,16 @@ def settle_what_waits(locations: Collection[Location]) -> None:
     settle_requests([one for one in requests if held.answers(one)])
 
 
+def lock_what_waits_at(address: str) -> list[Location]:
+    """Lock, and return, the locations on which an invitation waits for whoever shows this address theirs."""
+    sent = Invitation.objects.unsettled().filter(kind=Invitation.Kind.PERSON, email=address)
+    return lock_locations(set(sent.values_list("location_id", flat=True)))
+
+
 @transaction.atomic
 def settle_what_waits_at(address: str) -> None:
     """The same for an address that was shown to be somebody's just now: they may have as much already."""
-    sent = Invitation.objects.unsettled().filter(kind=Invitation.Kind.PERSON, email=address)
-    settle_what_waits(lock_locations(set(sent.values_list("location_id", flat=True))))
+    settle_what_waits(lock_what_waits_at(address))
 
 
 def settle_requests_of_member(organisation: Organisation, user: User) -> None:

@@ -16,6 +16,7 @@ from django.test import Client
 from django.urls import reverse
 
 from portal import limits
+from portal.accounts import views
 from portal.accounts.adapter import forget_unconfirmed
 from portal.accounts.tokens import ResetTokens
 from portal.mail import outbox
@@ -305,3 +306,12 @@ def test_an_unconfirmed_address_does_not_become_the_main_one(settings: Any, emai
     assert answer.status_code == 302 and answer["Location"] == reverse("account_email")
     eve.refresh_from_db()
     assert eve.email == "eve@test.example"
+
+
+def test_whoever_signed_up_again_meanwhile_is_not_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their sign-up may be replaced while their browser waits for the locks."""
+    sign_up()
+    monkeypatch.setattr(views, "lock_holders", lambda email: User.objects.get(email=email).delete())
+    link = link_in(letter(address=WANTED), "/confirm-email/")
+    answer = browser().post(link, {"name": "Vera", "password1": NEXT})
+    assert answer.status_code == 422 and not User.objects.exists()
