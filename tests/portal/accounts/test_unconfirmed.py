@@ -16,11 +16,14 @@ from django.test import Client
 from django.urls import reverse
 
 from portal import limits
-from portal.accounts import views
+from portal.accounts import deletion, views
 from portal.accounts.adapter import forget_unconfirmed
 from portal.accounts.tokens import ResetTokens
+from portal.activity.deleted_people import DeletedUsers, without_deleted
+from portal.activity.record import record
 from portal.mail import outbox
-from portal.models import OutgoingEmail, Throttle, User
+from portal.models import Activity, OutgoingEmail, Throttle, User
+from portal.verbs import Verb
 from tests.cast import Cast, make_person
 from tests.pages import PASSWORD, browser, letter, link_in, main_of, make_account, signed_in, text_of
 
@@ -315,3 +318,25 @@ def test_whoever_signed_up_again_meanwhile_is_not_confirmed(monkeypatch: pytest.
     link = link_in(letter(address=WANTED), "/confirm-email/")
     answer = browser().post(link, {"name": "Vera", "password1": NEXT})
     assert answer.status_code == 422 and not User.objects.exists()
+
+
+# --- Deleting an account ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("confirmed", ["other@corp.example", ""])
+def test_deleting_an_account_hides_nobody_whose_address_it_held_unconfirmed(confirmed: str) -> None:
+    """In the record it stays theirs; who deleted the account is hidden, whatever they had confirmed."""
+    user = make_account("eve@test.example")
+    EmailAddress.objects.filter(user=user).delete()
+    User.objects.filter(pk=user.pk).update(email=WANTED)
+    EmailAddress.objects.create(user=user, email=WANTED)
+    if confirmed:
+        EmailAddress.objects.create(user=user, email=confirmed, verified=True)
+    user.refresh_from_db()
+    about_vera = record(Verb.INVITED, by=None, party_address=WANTED)
+    about_eve = record(Verb.INVITED, by=user, party_address=confirmed)
+    deletion.close_account(user=user)
+    hidden = DeletedUsers([about_vera, about_eve])
+    assert hidden.party(about_vera) == "" and hidden.actor(about_eve) == "Deleted user"
+    assert hidden.party(about_eve) == ("Deleted user" if confirmed else "")
+    assert about_vera in without_deleted(Activity.objects.all())
