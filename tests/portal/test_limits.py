@@ -52,7 +52,7 @@ def test_only_counters_whose_window_is_over_are_forgotten() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_exactly_the_limit_of_many_at_once_pass() -> None:
-    """Quality.md, throttle: counted in one upsert, on both databases."""
+    """Counted in one upsert, on both databases."""
     limit, passed, start = Limit("test", 20, timedelta(minutes=5)), [], threading.Barrier(8)
 
     def work() -> None:

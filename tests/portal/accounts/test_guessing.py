@@ -358,23 +358,74 @@ def test_support_staff_change_their_password_as_everybody_does(cast: Cast) -> No
 # --- What holds it ------------------------------------------------------------------------------
 
 
+LOOKS = {
+    *{"check_password", "acheck_password", "_check_password"},
+    *{"authenticate", "aauthenticate", "clean_oldpassword"},
+}
+# What the adapter asks once it has counted.
+COUNTED_BEFORE = {
+    "portal/accounts/backend.py": {
+        "AuthenticationBackend.authenticate",
+        "AuthenticationBackend._authenticate_by_email",
+        "_compose",
+    },
+    "portal/models/user.py": {"User.check_password"},
+}
+
+
 def test_nothing_looks_at_a_password_that_does_not_count_it() -> None:
     """What asks for one asks `guessing`, by allauth's adapter or by itself; allauth's own limits are off."""
-    asks = {"check_password", "authenticate", "acheck_password", "aauthenticate"}
-    for path in modules(*APPS):
-        tree = ast.parse((ROOT / path).read_text())
-        called = {node.func.attr for node in ast.walk(tree) if _is_call(node)}
-        # What the adapter asks once it has counted.
-        if path.name in ("backend.py", "user.py"):
-            continue
-        if called & asks or "clean_oldpassword" in called:
-            assert "count_password" in called, path
+    uncounted = {str(path): look_uncounted(ast.parse((ROOT / path).read_text())) for path in modules(*APPS)}
+    assert {path: names for path, names in uncounted.items() if names} == COUNTED_BEFORE
     for action in ("login", "login_failed", "reauthenticate", "change_password", "signup"):
         assert settings.ACCOUNT_RATE_LIMITS[action] is None
 
 
-def _is_call(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("count_password(); user.check_password()", set()),
+        ("guessing.count_password(); super().authenticate()", set()),
+        ("user.check_password(); count_password()", {"asks"}),
+        ("return check_password(typed, kept)", {"asks"}),
+        ("return any(map(user.acheck_password, typed))", {"asks"}),
+        ("count_password(); later = lambda: user.check_password()", set()),
+        ("count_password()\n  def within(): user.check_password()", {"asks.within"}),
+        ("pass\nuser.check_password()", {""}),
+    ],
+)
+def test_which_functions_look_at_a_password_uncounted(body: str, found: set[str]) -> None:
+    """Each is asked for itself, whatever others in its file do."""
+    other = "def counts(): count_password(); user.check_password()"
+    assert look_uncounted(ast.parse(f"{other}\ndef asks():\n  {body}")) == found
+
+
+def look_uncounted(tree: ast.AST, scope: str = "") -> set[str]:
+    """The functions and classes in it that look at a password before they count it; "" is outside them."""
+    found: set[str] = set()
+    looks, counts, waiting = [], [], list(ast.iter_child_nodes(tree))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found |= look_uncounted(node, f"{scope}.{node.name}".lstrip("."))
+            continue
+        waiting += ast.iter_child_nodes(node)
+        if _name(node) in LOOKS:
+            looks.append(_place(node))
+        elif _name(node) == "count_password":
+            counts.append(_place(node))
+    if looks and not (counts and min(counts) < min(looks)):
+        found.add(scope)
+    return found
+
+
+def _name(node: ast.AST) -> str:
+    """What is used there: `a.name` or `name`."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def _place(node: Any) -> tuple[int, int]:
+    return node.lineno, node.col_offset
 
 
 @pytest.mark.django_db(transaction=True)
