@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.accounts import deletion
-from portal.accounts.adapter import GO_ON, TYPED_HERE, is_waiting, lock_holders
+from portal.accounts.adapter import GO_ON, TYPED_HERE, is_waiting, lock_holders, sign_in_as_another
 from portal.accounts.forms import NewcomerForm, PasswordAgainForm, start_account
 from portal.errors import Refusal
 from portal.lib.addresses import spelled
@@ -42,6 +42,8 @@ class ConfirmAddressView(ConfirmEmailView):
     def post(self, *args: Any, **kwargs: Any) -> HttpResponse:
         self.object = self.get_object()
         if self._is_of_another():
+            if "switch" in self.request.POST:
+                return sign_in_as_another(self.request, to=self.request.path)
             return self.render_to_response(self.get_context_data(), status=403)
         if not self._starts_anew():
             return self._confirm(*args, **kwargs)

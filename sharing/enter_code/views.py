@@ -7,7 +7,6 @@ browser to a clean address, so that the code stands in no history, referrer or l
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -15,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal.accounts.adapter import GO_ON
+from portal.accounts.adapter import GO_ON, sign_in_as_another
 from portal.errors import Refusal
 from portal.invitations.answering import Situation
 from sharing import kinds
@@ -110,13 +109,13 @@ def switch_account(request: HttpRequest) -> HttpResponse:
     """Sign out and in again as somebody else, without losing the invitation."""
     uuid = _uuid(request.POST.get("invitation", ""))
     held = session_codes.for_the_next_person(request, uuid)
-    logout(request)
-    session_codes.restore(request, held)
     if uuid:
-        request.session[GO_ON] = reverse("sharing:invitation", args=[uuid])
+        to = reverse("sharing:invitation", args=[uuid])
     else:
-        request.session[GO_ON] = reverse("sharing:check") if held else reverse("sharing:add")
-    return redirect("account_login")
+        to = reverse("sharing:check") if held else reverse("sharing:add")
+    response = sign_in_as_another(request, to=to)
+    session_codes.restore(request, held)
+    return response
 
 
 def _keep(request: HttpRequest, code: str) -> HttpResponse:

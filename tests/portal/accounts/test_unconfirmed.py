@@ -1,6 +1,7 @@
 """An address nobody has confirmed is nobody's: it opens no account, blocks nobody and gets nobody's mail."""
 
 import os
+import re
 import time
 from collections.abc import Callable
 from statistics import median
@@ -295,6 +296,25 @@ def test_a_further_address_is_confirmed_by_whoever_is_signed_in_to_the_account()
         assert not address.verified
     assert is_in(client)
     signed_in(eve).post(link)
+    address.refresh_from_db()
+    assert address.verified
+
+
+def test_from_the_wrong_account_one_button_leads_to_the_right_one_and_back() -> None:
+    """Signed in as somebody else: the address to come back to outlives the sign-out."""
+    eve = make_account("eve@test.example")
+    address = EmailAddress.objects.create(user=eve, email=WANTED)
+    link = f"/accounts/confirm-email/{EmailConfirmationHMAC(address).key}/"
+    client = signed_in(make_account("vera@test.example"))
+    action, button = re.findall(
+        r'<form method="post"[^>]* action="([^"]+)">.*?<button type="submit" ([^>]*)>Use another account<',
+        main_of(client.get(link)),
+    )[0]
+    name, value = re.findall(r'name="(\w+)" value="(\w+)"', button)[0]
+    assert client.post(action, {name: value})["Location"] == reverse("account_login") and not is_in(client)
+    page = client.post(reverse("account_login"), {"login": eve.email, "password": PASSWORD}, follow=True)
+    assert page.redirect_chain[-1][0] == link and f"Is {WANTED} the address of" in text_of(page)
+    client.post(link)
     address.refresh_from_db()
     assert address.verified
 
