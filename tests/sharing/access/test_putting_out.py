@@ -1,7 +1,8 @@
 """Whoever is put out has nothing left to come back by: everywhere access ends or shrinks (product rule 3)."""
 
 import ast
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -356,30 +357,67 @@ def test_it_takes_as_many_statements_for_many(cast: Cast, django_assert_max_num_
 
 # --- One piece of code ------------------------------------------------------------------------------
 
-# Who may end or change access on the floor below, and why that puts nobody out by itself.
+# Who ends or changes access on the floor below, and why that leaves nobody a way back.
+ENDS = {"end_all", "end_access", "change_all", "change_access"}
 ASKING = {
-    "sharing/access/removing.py": "end_all",  # takes back
-    "sharing/access/changing.py": "change_all",  # takes back
-    "sharing/transfers/accepting.py": "end_all",  # becoming Owner
-    "sharing/deletion/account.py": "end_all",  # leaving for good
-    "sharing/tab/undoing.py": "change_access",  # brings back
+    "sharing/access/removing.py end_all": "takes back",
+    "sharing/access/changing.py _change_all": "takes back",
+    "sharing/transfers/accepting.py _end_personal": "the earlier Owner's is taken back by whoever calls it",
+    "sharing/tab/undoing.py _bring_back_access": "brings back",
+    "sharing/deletion/account.py end_all_of": "leaving for good",
+    "locations/handover.py hand_over": "an organisation that is no more",
+    "locations/handover.py end_all_of": "an organisation that is no more",
+    "locations/services.py change_access": "one of many",
+    "locations/services.py end_access": "one of many",
+    "locations/services.py settle_ended_access": "its end has come",
 }
+# Who writes what ends or changes a row.
+WRITING = {
+    "locations/services.py change_all",
+    "locations/services.py end_all",
+    "locations/services.py _replace_lesser",
+}
+
+
+def functions() -> Iterator[tuple[str, ast.FunctionDef, set[str]]]:
+    """Every function of the portal, where it is, and what its module has by name of `locations.services`."""
+    root = Path(removing.__file__).parents[2]
+    for app in ("portal", "organisations", "locations", "sharing"):
+        for path in sorted((root / app).rglob("*.py")):
+            tree, where = ast.parse(path.read_text()), str(path.relative_to(root))
+            named = {
+                each.asname or each.name
+                for node in ast.walk(tree)
+                if isinstance(node, ast.ImportFrom) and node.module == "locations.services"
+                for each in node.names
+            } | (ENDS if where == "locations/services.py" else set())
+            for function in ast.walk(tree):
+                if isinstance(function, ast.FunctionDef) and "migrations" not in path.parts:
+                    yield f"{where} {function.name}", function, named
+
+
+def calls(function: ast.FunctionDef) -> list[str]:
+    return [ast.unparse(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)]
 
 
 def test_nobody_else_ends_or_changes_access() -> None:
     """A new place that ends or lowers access goes through `removing` or `changing`, or says here why not."""
-    found: dict[str, str] = {}
-    root = Path(removing.__file__).parents[2]
-    for path in sorted((root / "sharing").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if (
-                isinstance(node, ast.Attribute)
-                and node.attr in ("end_all", "end_access", "change_all", "change_access")
-                and isinstance(node.value, ast.Name)
-                and node.value.id == "locations"
-            ):
-                found[str(path.relative_to(root))] = node.attr
-    assert found == ASKING
+    floor = {f"locations.{verb}" for verb in ENDS}
+    found = {where for where, one, named in functions() if (floor | (ENDS & named)).intersection(calls(one))}
+    assert found == set(ASKING)
+
+
+def test_nobody_else_writes_that_access_ends_or_changes() -> None:
+    """Not past the two verbs, by a query of one's own."""
+    found = set()
+    for where, one, _named in functions():
+        for node in ast.walk(one):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            written = ast.unparse(node)
+            if node.func.attr in ("update", "bulk_update") and re.search(r"\bAccess\.|accesses\.", written):
+                found.add(where)
+    assert found == WRITING
 
 
 # --- Ways back that were found by trying -------------------------------------------------------------
