@@ -2,8 +2,9 @@
 
 Support staff are never given anything, and neither is whose account is closed. What they hold from before
 stays, and ends as anybody's does. Everything is given by `locations.services.give_all` or
-`organisations.services.add_member`, which ask `lock_receiver`; who takes something up themselves is asked
-before, by `refuse_support`, for an organisation of theirs as well.
+`organisations.services.add_member`, which ask `lock_receiver`; so does whatever gives more to who has
+something already (`sharing.access.changing.apply`, `organisations.services.change_role`, undoing). Who takes
+something up themselves is asked before, by `refuse_support`, for an organisation of theirs as well.
 """
 
 from django.utils.translation import gettext_lazy as _

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from locations import services as locations
 from locations.levels import Level
 from locations.models import Access
-from portal.accounts.receiving import CANNOT_RECEIVE, can_receive
+from portal.accounts.receiving import CANNOT_RECEIVE, can_receive, lock_receiver
 from portal.errors import Refusal
 from portal.lib.humanize import last_day
 from portal.models import User
@@ -126,10 +126,12 @@ class Change:
 def apply(changes: Collection[Change], by: User, *, let_stand: bool = False) -> None:
     """Give these other terms, which are allowed, under the caller's locks on their locations.
 
-    What is offered beyond a lowered level is lowered with it, unless that is to `let_stand`.
+    What is offered beyond a lowered level is lowered with it, unless that is to `let_stand`. Raises Refusal
+    for a person who gets more and to whom nothing can be given any more.
 
     In as many statements for many locations as for one, but for each further party or reason.
     """
+    _lock_who_gets_more(changes, by)
     wanted = {one.access.pk: (one.access, one.level, one.ends_at) for one in changes}
     given_on = {
         access.pk: (access, level, change.ends_at)
@@ -147,6 +149,17 @@ def apply(changes: Collection[Change], by: User, *, let_stand: bool = False) -> 
         withdraw_all([code for code in codes.with_all() if code.level > lowered[code.location_id]], by)
     if not let_stand:
         take_back([loss for one in changes for loss in one.losses], by)
+
+
+def _lock_who_gets_more(changes: Collection[Change], by: User) -> None:
+    """As whatever gives does: `forbidden` has asked of people as they were read."""
+    more = {
+        one.access.user_id: one.access.user
+        for one in changes
+        if one.access.user and gives_more(one.access, one.level, one.ends_at)
+    }
+    for _pk, person in sorted(more.items()):
+        lock_receiver(person, by=by)
 
 
 def offers_to_take_back(change: Change) -> TakenBack:

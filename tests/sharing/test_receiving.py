@@ -307,6 +307,18 @@ def test_others_give_them_nothing(cast: Cast, eva: User, verb: str, why: Callabl
         assert place_of(eva, cast.operators).role == MEMBER
 
 
+@pytest.mark.parametrize("raise_it", [raise_level, extend])
+def test_who_began_to_work_for_support_meanwhile_gets_no_more(
+    cast: Cast, eva: User, raise_it: Callable[[Cast, User], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the question, of a person as they were read, and the change: asked again under the lock."""
+    make_staff(eva)
+    monkeypatch.setattr(changing, "can_receive", lambda user: True)
+    with pytest.raises(Refusal) as caught:
+        raise_it(cast, eva)
+    assert str(caught.value) == CANNOT_RECEIVE
+
+
 TAKEN: dict[str, Callable[[Cast, User], Any]] = {
     "a location": lambda cast, eva: make_location(eva),
     "one for an organisation": lambda cast, eva: make_location(eva, cast.operators),
