@@ -139,9 +139,10 @@ def add(job: BulkJob, ids: Collection[int]) -> Outcomes:
         job.organisation = lock_organisation(job.organisation)
     offer, party = _of(job)
     here = {one.pk: one for one in locations.lock_locations(ids)}
-    inside = Invitation.objects.filter(offer=offer, location__in=here, state=State.PENDING)
     # In time is what was so when the offer was accepted, however late a worker comes.
-    invitations = inside.filter(expires_at__gt=offer.settled_at).select_for_update(of=("self",))
+    waits = Invitation.objects.filter(offer=offer, state=State.PENDING, expires_at__gt=offer.settled_at)
+    inside = (waits | _got_another_way(offer)).filter(location__in=here)
+    invitations = inside.select_for_update(of=("self",))
     outcomes = dict.fromkeys(ids, Outcome.GONE)
     if not can_receive(job.by) or (job.organisation and not is_administrator(job.by, job.organisation)):
         return outcomes
@@ -151,7 +152,12 @@ def add(job: BulkJob, ids: Collection[int]) -> Outcomes:
     for invitation in invitations.order_by("location_id").select_related("organisation"):
         pk = invitation.location_id
         invitation.location, invitation.invited_by = here[pk], offer.invited_by
-        if here[pk].archived_at or pk not in ways:
+        if here[pk].archived_at:
+            continue
+        if invitation.state == State.WITHDRAWN:
+            outcomes[pk] = Outcome.HAS_ACCESS if pk in held else Outcome.GONE
+            continue
+        if pk not in ways:
             continue
         if _covers(held.get(pk, []), invitation, ways[pk]):
             outcomes[pk] = Outcome.HAS_ACCESS
@@ -167,7 +173,6 @@ def _give(job: BulkJob, chosen: list[Invitation], ways: dict[int, Access]) -> No
     Invitation.objects.filter(pk__in=[one.pk for one in chosen]).update(
         state=State.ACCEPTED, settled_by=job.by, settled_at=timezone.now(), uses=F("uses") + 1
     )
-    invitations_over.send(sender=Invitation, ids=[one.pk for one in chosen])
     # One may have been lowered since all of it was sent.
     terms: dict[tuple[int, datetime | None], list[Invitation]] = defaultdict(list)
     for one in chosen:
@@ -191,6 +196,8 @@ def _give(job: BulkJob, chosen: list[Invitation], ways: dict[int, Access]) -> No
         for one in chosen
     )
     record_all(of_invitation(Verb.INVITATION_ACCEPTED, one, job.by) for one in chosen)
+    # Once it is given: who asked to use one of them may have it by that.
+    invitations_over.send(sender=Invitation, ids=[one.pk for one in chosen])
 
 
 def finish(job: BulkJob) -> None:

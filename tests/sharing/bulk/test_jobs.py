@@ -406,6 +406,24 @@ def test_what_was_withdrawn_archived_or_lost_meanwhile_is_not_given(cast: Cast) 
     assert outcomes(job) == {"Plads 1": "gone", "Plads 2": "has_access", "Plads 4": "added"}
 
 
+@pytest.mark.parametrize(("still_there", "outcome"), [(True, "has_access"), (False, "gone")])
+def test_what_was_got_another_way_before_a_worker_came_is_there_already(
+    cast: Cast, still_there: bool, outcome: str
+) -> None:
+    """As where it was got before all of it was accepted; not once that has ended again."""
+    sites = sites_of(cast, 2)
+    offer = share_all(cast, sites, email=cast.contractor.email)
+    job = offers.accept(offer=offer, by=cast.contractor, nonce=offer.nonce)
+    give_access(
+        location=sites[0], party=cast.contractor, level=MANAGE, reason=Access.Reason.CODE, by=cast.installer
+    )
+    assert Invitation.objects.get(location=sites[0]).state == "withdrawn"
+    if not still_there:
+        Access.objects.filter(location=sites[0], user=cast.contractor).update(ended_at=timezone.now())
+    jobs.work_off()
+    assert outcomes(job) == {"Plads 0": outcome, "Plads 1": "added"}
+
+
 def test_whoever_is_no_longer_there_gets_nothing(cast: Cast) -> None:
     """The account was closed, or the Administrator demoted, before a worker came."""
     offer = share_all(cast, sites_of(cast, 1), email=cast.contractor.email)
