@@ -1,6 +1,7 @@
 """The mail that waits to be sent, and what became of it."""
 
 import uuid
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 from django.conf import settings
@@ -22,12 +23,15 @@ class OutgoingEmailQuerySet(models.QuerySet["OutgoingEmail"]):
             status__in=[OutgoingEmail.Status.QUEUED, OutgoingEmail.Status.SENDING], due_at__lte=Now()
         ).order_by("due_at", "pk")
 
-    def reached(self, kind: str, about: uuid.UUID, version: str) -> Self:
-        """Those of this kind, about this renewal of a thing, that have left or are just leaving."""
+    def reached(self, kind: str, renewals: Mapping[uuid.UUID, str]) -> Self:
+        """Those of this kind, about these renewals of things, that have left or are just leaving.
+
+        `renewals` says by thing which (its nonce, which nothing else has).
+        """
         Status = OutgoingEmail.Status
         left = [Status.SENDING, Status.SENT, Status.DELIVERED]
-        found = self.filter(kind=kind, about=about, version=version, status__in=left)
-        return found.select_related("recipient")
+        renewed = Q(about__in=list(renewals), version__in=list(renewals.values()))
+        return self.filter(renewed, kind=kind, status__in=left).select_related("recipient")
 
 
 class OutgoingEmail(models.Model):

@@ -64,13 +64,16 @@ def queue_expired(invitation: Invitation) -> None:
     queue_about("expired", invitation, invitation.invited_by)
 
 
-def queue_withdrawn(invitation: Invitation) -> None:
-    """Tell those who have been sent the invitation that it works no longer."""
-    sent = OutgoingEmail.objects.reached("invitation", invitation.uuid, invitation.nonce)
+def queue_withdrawn(invitations: Iterable[Invitation]) -> None:
+    """Tell those who have been sent one of these that it works no longer."""
+    of_thing = {one.uuid: one for one in invitations}
+    sent = OutgoingEmail.objects.reached("invitation", {key: one.nonce for key, one in of_thing.items()})
     outbox.queue_all(
         "withdrawn",
         [
-            letter_about("withdrawn", invitation, row.recipient, address=row.address, once=str(row.pk))
+            letter_about(
+                "withdrawn", of_thing[row.about], row.recipient, address=row.address, once=str(row.pk)
+            )
             for row in sent
         ],
     )

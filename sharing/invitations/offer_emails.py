@@ -33,7 +33,7 @@ def queue_offer(offer: Offer) -> None:
 
 def queue_withdrawn(offer: Offer) -> None:
     """Tell those who have been sent the offer that nothing of it is left."""
-    for row in OutgoingEmail.objects.reached("offer", offer.uuid, offer.nonce):
+    for row in OutgoingEmail.objects.reached("offer", {offer.uuid: offer.nonce}):
         queue_about("offer-withdrawn", offer, row.recipient, address=row.address, once=str(row.pk))
 
 

@@ -3,12 +3,14 @@
 Withdrawing happens under the caller's locks, in the transaction of what caused it.
 """
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection
 
 from django.db import transaction
 from django.utils import timezone
 
 from locations import services as locations
+from locations.levels import Level
 from locations.models import Location
 from organisations.models import Organisation
 from portal.activity.record import record_all
@@ -18,8 +20,9 @@ from portal.signals import invitations_over
 from portal.verbs import Verb
 from sharing.invitations import emails, offer_emails
 from sharing.models import Invitation, Offer, Transfer
+from sharing.models.transfer import TransferQuerySet
 from sharing.permissions import Viewer, ways_to_share_by
-from sharing.record import of_invitation, record_invitation, record_transfer
+from sharing.record import of_invitation, of_transfer, record_invitation, record_transfer
 
 
 def settle_expired_invitations() -> int:
@@ -57,7 +60,7 @@ def withdraw_pending(invitation: Invitation, by: User | None, **details: str) ->
     if withdrawn:
         record_invitation(Verb.INVITATION_WITHDRAWN, invitation, by, **details)
         if was_live:
-            emails.queue_withdrawn(invitation)
+            emails.queue_withdrawn([invitation])
         if invitation.offer_id:
             withdraw_emptied_offers([invitation.offer_id], by)
     return withdrawn
@@ -84,12 +87,36 @@ def withdraw_all(
         state=Invitation.State.WITHDRAWN, settled_by=by, settled_at=timezone.now()
     )
     record_all(of_invitation(Verb.INVITATION_WITHDRAWN, one, by) for one in withdrawn)
-    for invitation in live if tell else ():
-        if not invitation.offer_id:
-            emails.queue_withdrawn(invitation)
+    one_by_one = [one for one in live if tell and not one.offer_id]
+    if one_by_one:
+        emails.queue_withdrawn(one_by_one)
     withdraw_emptied_offers(offers, by, tell=tell)
     invitations_over.send(sender=Invitation, ids=[one.pk for one in withdrawn])
     return withdrawn
+
+
+def lower_all(lowered: Collection[tuple[Invitation, Level]], by: User) -> list[Invitation]:
+    """Let each of these give that level and no more, under the caller's locks on their locations; returns
+    those nobody has answered meanwhile. An UPDATE for each level, whatever their number.
+    """
+    if not lowered:
+        return []
+    unanswered = Invitation.objects.filter(
+        state=Invitation.State.PENDING, pk__in=[one.pk for one, _level in lowered]
+    )
+    # As when many are withdrawn: declining one needs no lock on its location.
+    locked = unanswered.select_for_update(no_key=True).order_by("location_id", "pk")
+    left = set(locked.values_list("pk", flat=True))
+    by_level: dict[Level, list[Invitation]] = defaultdict(list)
+    for invitation, level in lowered:
+        if invitation.pk in left:
+            invitation.level = level
+            by_level[level].append(invitation)
+    for level, those in by_level.items():
+        Invitation.objects.filter(pk__in=[one.pk for one in those]).update(level=level)
+    given_less = [one for those in by_level.values() for one in those]
+    record_all(of_invitation(Verb.INVITATION_LOWERED, one, by) for one in given_less)
+    return given_less
 
 
 def _lock_offers(offers: Collection[int]) -> None:
@@ -141,21 +168,44 @@ def withdraw_pending_transfer(transfer: Transfer, by: User | None) -> bool:
     return withdrawn
 
 
+def withdraw_all_transfers(transfers: Collection[Transfer], by: User | None) -> list[Transfer]:
+    """The same of many at once, under the locks on their locations; returns those it withdrew."""
+    if not transfers:
+        return []
+    # Asked again under the lock: declining one needs no lock on its location, and its answer stands.
+    unanswered = Transfer.objects.unsettled().filter(pk__in=[one.pk for one in transfers])
+    locked = unanswered.select_for_update(no_key=True).order_by("location_id", "pk")
+    left = set(locked.values_list("pk", flat=True))
+    unanswered.filter(pk__in=left).update(
+        state=Transfer.State.WITHDRAWN, settled_by=by, settled_at=timezone.now()
+    )
+    withdrawn = [one for one in transfers if one.pk in left]
+    record_all(of_transfer(Verb.TRANSFER_WITHDRAWN, one, by) for one in withdrawn)
+    invitations_over.send(sender=Transfer, ids=[one.pk for one in withdrawn])
+    return withdrawn
+
+
 def withdraw_transfers_of_those_who_lost(locations_left: Collection[Location | int], by: User) -> None:
     """Withdraw those whose inviter may no longer stand for them, under the caller's locks on these."""
-    _withdraw_unfounded(Transfer.objects.open().filter(location__in=locations_left).with_all(), by)
+    _withdraw_unfounded(Transfer.objects.open().filter(location__in=locations_left), by)
 
 
 @transaction.atomic
 def withdraw_transfers_of_former_member(*, user: User, by: User) -> None:
     """The same for whoever left, or was put out of, an organisation."""
-    started = Transfer.objects.open().filter(invited_by=user).with_all().order_by("location", "pk")
-    for transfer in started:
-        locations.lock_location(transfer.location)
-        _withdraw_unfounded([transfer], by)
+    started = Transfer.objects.open().filter(invited_by=user)
+    where = set(started.values_list("location_id", flat=True))
+    if where:
+        _withdraw_unfounded(started.filter(location__in=locations.lock_locations(where)), by)
 
 
-def _withdraw_unfounded(transfers: Iterable[Transfer], by: User) -> None:
-    for transfer in transfers:
-        if not Viewer.of(transfer.invited_by, transfer.location).decides_who_owns:
-            withdraw_pending_transfer(transfer, by)
+def _withdraw_unfounded(transfers: TransferQuerySet, by: User) -> None:
+    """A query or two for each who has sent some."""
+    sent: dict[User, list[Transfer]] = defaultdict(list)
+    for transfer in transfers.with_all():
+        sent[transfer.invited_by].append(transfer)
+    unfounded: list[Transfer] = []
+    for inviter, theirs in sent.items():
+        viewers = Viewer.of_many(inviter, [one.location for one in theirs])
+        unfounded += [one for one in theirs if not viewers[one.location_id].decides_who_owns]
+    withdraw_all_transfers(unfounded, by)
