@@ -82,6 +82,7 @@ def accept(*, invitation: MemberInvitation, by: User, nonce: str, approved: bool
         role=Membership.Role(invitation.role),
         by=invitation.invited_by,
     )
+    invitation.say_it_is_over()
     invitation_emails.queue_member_accepted(invitation, by)
     return membership
 

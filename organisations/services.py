@@ -105,9 +105,10 @@ def add_member(*, organisation: Organisation, user: User, role: Membership.Role,
     if created:
         user.groups.add(organisation.group)
         settle_request_of_member(organisation, user, by)
-        settle_invitations_of_member(organisation, user)
         _record_member(Verb.MEMBER_JOINED, membership, by, role=role)
         membership_began.send(sender=Membership, organisation=organisation, user=user)
+        # After what they ask for is settled: who asks to use what is withdrawn is refused.
+        settle_invitations_of_member(organisation, user)
     return membership
 
 

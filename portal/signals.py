@@ -7,8 +7,8 @@ from django.dispatch import Signal
 account_obstacles = Signal()
 # Sent with `user` while their account is deleted: receivers end what hangs on it, and refuse by raising.
 account_closing = Signal()
-# Sent with `sender`, a kind of invitation, and `ids` of those that can be accepted no longer: answered,
-# withdrawn or run out.
+# Sent with `sender`, a kind of invitation, and `ids` of those that can be accepted no longer: declined,
+# withdrawn or run out; accepted, once what it offers is given (of kinds that somebody can ask to use).
 invitations_over = Signal()
 # Sent with `email`, an OutgoingEmail, once it was delivered, or will not be.
 delivery_changed = Signal()

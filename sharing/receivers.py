@@ -91,8 +91,7 @@ def answer_who_asked_to_use(sender: type, ids: list[int], **kwargs: Any) -> None
 @receiver(requests_refused)
 def tell_who_asked(requests: list[AccessRequest], **kwargs: Any) -> None:
     """Whoever asked is told."""
-    for request in requests:
-        requests_emails.queue_answer(request)
+    requests_emails.queue_answers(requests)
 
 
 @receiver(account_obstacles)

@@ -45,7 +45,7 @@ def look_up_requests() -> None:
 
 @shared_task(name="sharing.tasks.answer_what_is_over")
 def answer_what_is_over() -> None:
-    """Answer who asked to use an invitation that was renewed meanwhile."""
+    """Answer who asked to use an invitation that was renewed, or has run out, meanwhile."""
     with acting_from(Origin(via="worker")):
         requests.answer_what_is_over()
 

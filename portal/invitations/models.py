@@ -201,9 +201,14 @@ class AbstractInvitation(models.Model):
         return rows
 
     def answer(self, state: InvitationState, *, by: User, nonce: str, **more: Any) -> bool:
-        """Accepted or declined; whether it was this call that did."""
+        """Accepted or declined; whether it was this call that did.
+
+        Whoever accepts calls `say_it_is_over`, but after giving what it offers: who asked to use it may have
+        that by then.
+        """
         settled = {"state": state, "settled_by": by, "settled_at": timezone.now()}
-        return self._is_over(self.right_now(nonce).update(**settled, **more))
+        rows = self.right_now(nonce).update(**settled, **more)
+        return bool(rows) if state == InvitationState.ACCEPTED else self._is_over(rows)
 
     def withdraw(self, by: User | None) -> bool:
         """Withdrawn, if nobody has answered; whether it was this call that did."""
@@ -219,8 +224,12 @@ class AbstractInvitation(models.Model):
     def _is_over(self, rows: int) -> bool:
         """Whether the UPDATE touched it; then others are told that nobody can accept it any more."""
         if rows:
-            invitations_over.send(sender=type(self), ids=[self.pk])
+            self.say_it_is_over()
         return bool(rows)
+
+    def say_it_is_over(self) -> None:
+        """To the floors above, of one that can be accepted no longer."""
+        invitations_over.send(sender=type(self), ids=[self.pk])
 
     def _rows(self) -> Any:
         return type(self).objects.filter(pk=self.pk)

@@ -14,7 +14,6 @@ from typing import Any, Self
 
 from allauth.account.models import EmailAddress
 from django.db.models import Q, Value
-from django.utils import timezone
 
 from locations.levels import Level
 from locations.models import Access, Location
@@ -24,10 +23,10 @@ from portal.activity.record import record_all
 from portal.models import User
 from portal.verbs import Verb
 from sharing.access.emails import queue_offers_taken_back
-from sharing.invitations.withdrawing import withdraw_all, withdraw_pending_transfer
+from sharing.invitations.withdrawing import lower_all, withdraw_all, withdraw_all_transfers
 from sharing.models import AccessRequest, Invitation, Transfer
 from sharing.permissions import party_ways
-from sharing.record import of_invitation, of_request
+from sharing.record import of_request
 from sharing.signals import requests_refused
 
 
@@ -87,16 +86,14 @@ def taken_back_with(
 def take_back(losses: Iterable[Loss], by: User) -> None:
     """Do it, once the access has ended or is lowered, under the caller's locks on the locations.
 
-    Those who had sent what is withdrawn are told.
+    Those who had sent what is withdrawn are told. In as many statements for many locations as for one, but
+    for each party.
     """
     found = taken_back_with(losses)
-    for invitation, level in found.lowered:
-        Invitation.objects.filter(pk=invitation.pk, state=Invitation.State.PENDING).update(level=level)
-        invitation.level = level
-    record_all(of_invitation(Verb.INVITATION_LOWERED, one, by) for one, _level in found.lowered)
+    # Those withdrawn first: with them their envelopes are locked, which come before what is in them.
     withdrawn: list[Invitation | Transfer] = [*withdraw_all(found.invitations, by)]
-    withdrawn += [one for one in found.transfers if withdraw_pending_transfer(one, by)]
-    queue_offers_taken_back(withdrawn, [one for one, _level in found.lowered], by)
+    withdrawn += withdraw_all_transfers(found.transfers, by)
+    queue_offers_taken_back(withdrawn, lower_all(found.lowered, by), by)
     refuse_requests(found.requests, by)
 
 
@@ -194,17 +191,16 @@ def _loaded(model: Any, ids: Collection[int]) -> Iterable[Any]:
     return model.objects.with_all().filter(pk__in=ids).order_by("pk") if ids else ()
 
 
-def refuse_requests(requests: Collection[AccessRequest], by: User) -> None:
-    """Refuse what somebody who is put out asks for; they are told."""
-    now, refused = timezone.now(), AccessRequest.State.REFUSED
+def refuse_requests(requests: Collection[AccessRequest], by: User | None) -> list[AccessRequest]:
+    """Refuse what somebody who is put out asks for, or by nobody what can be had no longer; they are told.
+
+    Returns those that were refused by this.
+    """
+    refused = AccessRequest.objects.answer(requests, AccessRequest.State.REFUSED, by=by)
     verb = {True: Verb.REQUEST_REFUSED, False: Verb.APPROVAL_REFUSED}
-    for one in requests:
-        one.state, one.settled_by, one.settled_at = refused, by, now
-    AccessRequest.objects.waiting().filter(pk__in=[one.pk for one in requests]).update(
-        state=refused, settled_by=by, settled_at=now
-    )
     # What nobody has looked up yet was never on the record.
-    known = [one for one in requests if one.offer or one.location]
+    known = [one for one in refused if one.offer or one.location]
     record_all(of_request(verb[one.offer is None], one, by) for one in known)
-    if requests:
-        requests_refused.send(sender=AccessRequest, requests=requests)
+    if refused:
+        requests_refused.send(sender=AccessRequest, requests=refused)
+    return refused

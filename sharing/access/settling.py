@@ -7,13 +7,12 @@ Asked whenever somebody has got more: by access (`locations.signals`), by member
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.db.models import OuterRef, Q, Subquery
-from django.utils import timezone
 
 from locations.levels import Level
 from locations.models import Access, Location
@@ -32,19 +31,20 @@ def settle_what_waits(locations: Collection[Location]) -> None:
     """Settle all that waits on these locations for who has as much by now, under the caller's locks on them.
 
     Two queries where nothing waits; else some more, whatever their number, and one for each sharer whose own
-    end may have come nearer.
+    end may have come nearer. Requests first: whoever asked to use an invitation is refused once it is over.
     """
     sent = Invitation.objects.unsettled().exclude(kind=Invitation.Kind.CODE)
     whose = EmailAddress.objects.filter(verified=True, email=OuterRef("email")).values("user")[:1]
     found = sent.filter(location__in=locations).annotate(person=Subquery(whose))
     # An address that nobody has shown to be theirs is nobody's.
     invitations = [one for one in found.with_all() if one.person or one.organisation_id]
-    requests = list(AccessRequest.objects.waiting_on([one.pk for one in locations]).with_all())
+    asked = AccessRequest.objects.waiting_on([one.pk for one in locations]).with_all()
+    requests = list(asked.select_related("invitation__invited_by"))
     if not invitations and not requests:
         return
     held = _Held.by_those(invitations, requests, locations)
-    withdraw_all([one for one in invitations if held.covers(one)], None, tell=False)
     settle_requests([one for one in requests if held.answers(one)])
+    withdraw_all([one for one in invitations if held.covers(one)], None, tell=False)
 
 
 def lock_what_waits_at(address: str) -> list[Location]:
@@ -67,13 +67,9 @@ def settle_requests_of_member(organisation: Organisation, user: User) -> None:
 
 def settle_requests(requests: Collection[AccessRequest]) -> None:
     """Who asked has it another way: nobody need answer any more."""
-    if not requests:
-        return
-    AccessRequest.objects.waiting().filter(pk__in=[one.pk for one in requests]).update(
-        state=AccessRequest.State.SETTLED, settled_at=timezone.now()
-    )
+    settled = AccessRequest.objects.answer(requests, AccessRequest.State.SETTLED, by=None)
     # What nobody has looked up yet was never on the record.
-    record_all(of_request(Verb.REQUEST_SETTLED, one, None) for one in requests if one.offer or one.location)
+    record_all(of_request(Verb.REQUEST_SETTLED, one, None) for one in settled if one.offer or one.location)
 
 
 @dataclass
@@ -83,6 +79,8 @@ class _Held:
     organisations: dict[int, set[int]]
     ways: dict[int, list[Access]]
     locations: Collection[Location]
+    # By which access each sharer that was asked about can share each location.
+    through: dict[int, dict[int, Access]] = field(default_factory=dict)
 
     @classmethod
     def by_those(
@@ -103,24 +101,31 @@ class _Held:
         return cls(organisations, by_location(live), locations)
 
     def covers(self, invitation: Invitation) -> bool:
-        """Whether whom it was sent to has as much: no longer than its sharer could give it now."""
-        held = self._of(invitation)
+        """Whether whom it was sent to has as much."""
+        return self._cover(self._of(invitation), invitation)
+
+    def answers(self, request: AccessRequest) -> bool:
+        """Whether who asked has as much: anything, where nothing more was asked for."""
+        offer = request.invitation
+        held = self._of_person(request.user_id, offer.location_id if offer else request.number)
+        return self._cover(held, offer) if offer else bool(held)
+
+    def _cover(self, held: Collection[Access], invitation: Invitation) -> bool:
+        """Whether these give as much as it would: no longer than its sharer could give it now."""
         level, ends_at = Level(invitation.level), invitation.access_ends_at
         if covering(held, level=level, ends_at=ends_at):
             return True
         if not any(way.level >= level for way in held):
             return False
-        through = ways_to_share_by(invitation.invited_by, self.locations).get(invitation.location_id)
+        through = self._through(invitation)
         return through is not None and bool(covering(held, level=level, ends_at=through.gives_until(ends_at)))
 
-    def answers(self, request: AccessRequest) -> bool:
-        """Whether who asked has as much: anything, where nothing more was asked for."""
-        offer = request.invitation
-        location_id = offer.location_id if offer else request.number
-        held = self._of_person(request.user_id, location_id)
-        if offer is None:
-            return bool(held)
-        return covering(held, level=Level(offer.level), ends_at=offer.access_ends_at) is not None
+    def _through(self, invitation: Invitation) -> Access | None:
+        """By what its sharer can share its location now. One query for each sharer."""
+        sharer = invitation.invited_by
+        if sharer.pk not in self.through:
+            self.through[sharer.pk] = ways_to_share_by(sharer, self.locations)
+        return self.through[sharer.pk].get(invitation.location_id)
 
     def _of(self, invitation: Invitation) -> list[Access]:
         if invitation.organisation_id:

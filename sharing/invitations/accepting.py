@@ -121,6 +121,8 @@ def accept(
     access = _give(invitation, location, party, through)
     acceptance = Acceptance.objects.create(invitation=invitation, access=access, by=by, nonce=nonce)
     record_invitation(Verb.INVITATION_ACCEPTED, invitation, by)
+    if invitation.kind != Kind.CODE or invitation.works_once:
+        invitation.say_it_is_over()
     emails.queue_accepted(acceptance)
     return acceptance
 

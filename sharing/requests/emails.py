@@ -1,5 +1,6 @@
 """The e-mails about requests to be let in."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
@@ -20,29 +21,38 @@ TOLD_AT_MOST = 20
 
 def queue_approval_asked(request: AccessRequest) -> None:
     """Tell the inviter that another account would like to use the invitation."""
-    _queue("approval-asked", request, [request.offer.invited_by])
+    outbox.queue_all("approval-asked", [_letter("approval-asked", request, request.offer.invited_by)])
 
 
 def queue_access_asked(request: AccessRequest) -> None:
     """Tell those who answer for the location that somebody asks for it."""
-    _queue("access-asked", request, _who_answers_for(request))
+    readers = _who_answers_for(request)
+    outbox.queue_all("access-asked", [_letter("access-asked", request, reader) for reader in readers])
 
 
 def queue_answer(request: AccessRequest) -> None:
     """Tell whoever asked what came of it."""
-    _queue(f"request-{request.state}", request, [request.user])
+    queue_answers([request])
 
 
-def _queue(kind: str, request: AccessRequest, readers: Iterable[User]) -> None:
-    for reader in readers:
-        outbox.queue(
-            kind,
-            key=f"{kind}/{request.uuid}/{request.asked_at.isoformat()}/{reader.pk}",
-            address=reader.email,
-            language=reader.language,
-            recipient=reader,
-            about=request.uuid,
-        )
+def queue_answers(requests: Iterable[AccessRequest]) -> None:
+    """The same of many that got one answer, at once."""
+    letters: dict[str, list[dict[str, object]]] = defaultdict(list)
+    for request in requests:
+        kind = f"request-{request.state}"
+        letters[kind].append(_letter(kind, request, request.user))
+    for kind, found in letters.items():
+        outbox.queue_all(kind, found)
+
+
+def _letter(kind: str, request: AccessRequest, reader: User) -> dict[str, object]:
+    return {
+        "key": f"{kind}/{request.uuid}/{request.asked_at.isoformat()}/{reader.pk}",
+        "address": reader.email,
+        "language": reader.language,
+        "recipient": reader,
+        "about": request.uuid,
+    }
 
 
 def _who_answers_for(request: AccessRequest) -> list[User]:

@@ -27,10 +27,11 @@ from portal.invitations.models import AbstractInvitation
 from portal.models import User
 from portal.verbs import Verb
 from sharing import kinds
+from sharing.access.putting_out import refuse_requests
 from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations.services import lock_to_share
 from sharing.models import AccessRequest, Invitation
-from sharing.models.request import LIVES, AccessRequestQuerySet
+from sharing.models.request import LIVES
 from sharing.permissions import Viewer, covering_access
 from sharing.record import record_request
 from sharing.requests import emails
@@ -111,22 +112,15 @@ def refuse_what_is_over(kind: type[AbstractInvitation], ids: Collection[int]) ->
     """
     column = {Invitation: "invitation", MemberInvitation: "member_invitation"}.get(kind)
     if column:
-        _refuse_by_nobody(AccessRequest.objects.over().filter(**{f"{column}__in": ids}))
+        refuse_requests(AccessRequest.objects.over().filter(**{f"{column}__in": ids}).with_all(), None)
 
 
 def answer_what_is_over() -> int:
     """The same for what nobody noticed: invitations that were renewed, or ran out; returns how many."""
     over = AccessRequest.objects.over().order_by("pk").values_list("pk", flat=True)
     with transaction.atomic():
-        return _refuse_by_nobody(AccessRequest.objects.over().filter(pk__in=list(over[:LOOKED_UP_AT_ONCE])))
-
-
-def _refuse_by_nobody(over: AccessRequestQuerySet) -> int:
-    refused = [one for one in over.with_all() if _answered(one, None, State.REFUSED)]
-    for request in refused:
-        record_request(Verb.APPROVAL_REFUSED, request, None)
-        emails.queue_answer(request)
-    return len(refused)
+        asked = AccessRequest.objects.over().filter(pk__in=list(over[:LOOKED_UP_AT_ONCE]))
+        return len(refuse_requests(asked.with_all(), None))
 
 
 def may_answer(user: User, request: AccessRequest) -> bool:
@@ -225,7 +219,7 @@ def _lock_home(thing: Any) -> None:
 
 
 def _settle(request: AccessRequest, by: User, state: State) -> None:
-    if _answered(request, by, state):
+    if AccessRequest.objects.answer([request], state, by=by):
         return
     request.refresh_from_db(fields=["state", "settled_by", "settled_at"])
     if request.state == State.SETTLED:
@@ -233,18 +227,6 @@ def _settle(request: AccessRequest, by: User, state: State) -> None:
     if request.offer and request.settled_by is None:
         raise kinds.answering(request.offer).why_not(request.offer, by, request.nonce)
     raise Refusal(_("Somebody has answered this request meanwhile."))
-
-
-def _answered(request: AccessRequest, by: User | None, state: State) -> bool:
-    """Answered, if nobody has; whether it was this call that did."""
-    waiting = AccessRequest.objects.waiting().filter(
-        pk=request.pk, asked_at=request.asked_at, location=request.location
-    )
-    now = timezone.now()
-    if not waiting.update(state=state, settled_by=by, settled_at=now):
-        return False
-    request.state, request.settled_by, request.settled_at = state, by, now
-    return True
 
 
 def _begin(request: AccessRequest, **fields: str) -> None:

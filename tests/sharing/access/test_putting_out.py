@@ -8,23 +8,27 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from locations.levels import Level
 from locations.models import Access, Location
+from locations.projection import project_all
 from locations.services import settle_ended_access
 from organisations import inviting
 from organisations.services import add_member, end_membership
 from portal.mail import outbox
-from portal.models import Activity, OutgoingEmail, User
+from portal.models import Activity, OutgoingEmail, Throttle, User
 from portal.verbs import Verb
-from sharing.access import changing, removing
+from sharing.access import changing, putting_out, removing
 from sharing.bulk import jobs, offers
 from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
 from sharing.invitations import services as invitations
+from sharing.invitations import withdrawing
 from sharing.models import AccessRequest, BulkJob, Invitation, Offer, Transfer
-from sharing.permissions import Viewer
 from sharing.requests import services as requests
 from sharing.reviews import services as reviews
 from sharing.support import services as support
@@ -38,7 +42,6 @@ from tests.cast import (
     invite_operators,
     make_location,
     make_owner,
-    make_person,
     share,
 )
 from tests.organisations.tools import membership
@@ -344,15 +347,61 @@ def test_the_review_and_the_preview_of_many_name_it_too(cast: Cast) -> None:
     assert access.ended_at is None
 
 
-def test_it_takes_as_many_statements_for_many(cast: Cast, django_assert_max_num_queries: Any) -> None:
-    access, _offered = view_and_an_offer_of_more(cast)
-    people = [make_person(f"more{number}@test.example") for number in range(8)]
-    for person in people:
-        invite(cast.site, cast.customer, person)
-    viewer = Viewer.of(cast.installer, cast.site)
-    with django_assert_max_num_queries(4):
-        found = removing.offers_to_take_back(removing.Ending(viewer, [viewer.accesses[access.pk]], []))
-        assert len(found.invitations) == 1
+def open_on(cast: Cast, site: Location) -> list[putting_out.Loss]:
+    """What would be lowered, what withdrawn, becoming Owner, and two requests, of two who lose some here."""
+    make_owner(site, cast.customer, cast.installer)
+    ending = share(site, cast.installer, cast.contractor, CONFIGURE, access_ends_at=in_days(9))
+    invite(site, cast.customer, cast.contractor)
+    put_out = share(site, cast.installer, cast.operator, VIEW)
+    offered = invite(site, cast.customer, cast.operator)
+    to_other = invite(site, cast.customer, cast.stranger)
+    for asker in (cast.contractor, cast.operator):
+        requests.ask_for_approval(invitation=to_other, by=asker)
+    transfers.start(location=site, by=cast.installer, email=cast.operator.email)
+    assert offered.is_live()
+    Access.objects.filter(pk=ending.pk).update(level=VIEW)
+    Access.objects.filter(pk=put_out.pk).update(ended_at=timezone.now())
+    return [putting_out.Loss(cast.contractor, site, CONFIGURE), putting_out.Loss(cast.operator, site, VIEW)]
+
+
+def test_it_takes_as_many_statements_for_ten_locations_as_for_two(cast: Cast) -> None:
+    """The preview and the taking back, and what goes with the place of whoever had started transfers."""
+    counts = []
+    for number in (2, 10):
+        sites = [make_location(cast.installer, cast.firm, f"Site {number}-{each}") for each in range(number)]
+        losses = [loss for site in sites for loss in open_on(cast, site)]
+        Throttle.objects.all().delete()
+        OutgoingEmail.objects.filter(kind="invitation").update(status="sent")
+        with CaptureQueriesContext(connection) as looking:
+            found = putting_out.taken_back_with(losses)
+        each = [found.invitations, found.lowered, found.transfers, found.requests]
+        assert [len(some) for some in each] == [number, number, number, 2 * number]
+        with CaptureQueriesContext(connection) as doing:
+            putting_out.take_back(losses, cast.installer)
+        lowered = Activity.objects.filter(verb=Verb.INVITATION_LOWERED, location_id__in=[s.pk for s in sites])
+        assert lowered.count() == number and not Transfer.objects.open().filter(location__in=sites).exists()
+        for site in sites:
+            transfers.start(location=site, by=cast.installer, email=cast.operator.email)
+        Throttle.objects.all().delete()
+        Access.objects.filter(location__in=sites, organisation=cast.firm).update(ended_at=timezone.now())
+        project_all(sites, cast.firm)
+        with CaptureQueriesContext(connection) as losing:
+            removing.withdraw_of_those_who_lost(sites, cast.customer)
+        assert not Transfer.objects.open().filter(location__in=sites).exists()
+        counts.append((len(looking), len(doing), len(losing)))
+    assert counts[0] == counts[1]
+
+
+def test_what_was_declined_meanwhile_is_not_said_to_be_lowered_or_withdrawn(cast: Cast) -> None:
+    """Saying no takes no lock on the location, and its answer stands."""
+    invited = invite(cast.site, cast.installer, cast.contractor)
+    transfer = transfers.start(location=cast.site, by=cast.installer, email=cast.operator.email)
+    for one in (Invitation, Transfer):
+        one.objects.update(state="declined", settled_at=timezone.now())
+    before = Activity.objects.count()
+    assert withdrawing.lower_all([(invited, VIEW)], cast.installer) == []
+    assert withdrawing.withdraw_all_transfers([transfer], cast.installer) == []
+    assert Activity.objects.count() == before and Invitation.objects.get().level == MANAGE
 
 
 # --- One piece of code ------------------------------------------------------------------------------

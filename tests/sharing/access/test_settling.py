@@ -6,18 +6,22 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.account.signals import email_confirmed
+from django.db import connection
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from locations.levels import Level
 from locations.models import Access
+from organisations import acceptance as joining_up
 from organisations import inviting
 from organisations.services import add_member
 from portal.activity.sentences import lines
-from portal.models import Activity, OutgoingEmail
+from portal.models import Activity, OutgoingEmail, Throttle
 from portal.verbs import Verb
-from sharing.access import changing
+from sharing.access import changing, putting_out, settling
+from sharing.bulk import jobs, offers
 from sharing.inbox import listing
 from sharing.invitations import accepting as invitations_accepting
 from sharing.invitations import codes as invitations_codes
@@ -29,8 +33,8 @@ from sharing.requests import services as requests
 from sharing.tab.entries import tab_of
 from sharing.transfers import accepting as transfers_accepting
 from sharing.transfers import services as transfers
-from tests.cast import MEMBER, Cast, accept, invite, invite_operators, share
-from tests.pages import signed_in, text_of
+from tests.cast import MEMBER, Cast, accept, invite, invite_operators, make_location, make_person, share
+from tests.pages import invite_member, make_offer, signed_in, text_of
 from tests.tools import in_days, mails, refused, run_out
 
 VIEW, CONFIGURE, MANAGE = Level
@@ -275,6 +279,168 @@ def test_a_member_by_now_need_not_be_approved(cast: Cast) -> None:
     add_member(organisation=cast.firm, user=cast.contractor, role=MEMBER, by=cast.installer)
     asked.refresh_from_db()
     assert asked.state == AccessRequest.State.SETTLED
+
+
+def by_accepting_it_oneself(cast: Cast) -> tuple[Any, AccessRequest]:
+    """They ask to have this account approved, and then add the address it was sent to."""
+    invitation = invite(cast.site, cast.installer, cast.customer)
+    asked = requests.ask_for_approval(invitation=invitation, by=cast.contractor)
+    EmailAddress.objects.filter(user=cast.customer).update(user=cast.contractor, primary=False)
+    return invitation, asked
+
+
+def accept_by_then(cast: Cast) -> AccessRequest:
+    invitation, asked = by_accepting_it_oneself(cast)
+    accept(invitation, cast.contractor)
+    return asked
+
+
+def accept_for_less_time_by_then(cast: Cast) -> AccessRequest:
+    """The end of whoever shared it has come nearer: it gives less than it says."""
+    invitation, asked = by_accepting_it_oneself(cast)
+    Access.objects.filter(location=cast.site, organisation=cast.firm).update(ends_at=in_days(20))
+    accept(invitation, cast.contractor)
+    return asked
+
+
+def accept_a_place_by_then(cast: Cast) -> AccessRequest:
+    invitation = invite_member(cast.firm, cast.installer, cast.customer.email)
+    asked = requests.ask_for_approval(invitation=invitation, by=cast.contractor)
+    EmailAddress.objects.filter(user=cast.customer).update(user=cast.contractor, primary=False)
+    joining_up.accept(invitation=invitation, by=cast.contractor, nonce=invitation.nonce)
+    return asked
+
+
+def become_a_member_by_then(cast: Cast) -> AccessRequest:
+    """By another way: what was sent to the address they have added is withdrawn."""
+    invitation = invite_member(cast.firm, cast.installer, cast.customer.email)
+    asked = requests.ask_for_approval(invitation=invitation, by=cast.contractor)
+    EmailAddress.objects.filter(user=cast.customer).update(user=cast.contractor, primary=False)
+    add_member(organisation=cast.firm, user=cast.contractor, role=MEMBER, by=cast.installer)
+    return asked
+
+
+def get_it_with_whom_it_was_for(cast: Cast) -> AccessRequest:
+    """The organisation of both gets access."""
+    invitation = invite(cast.site, cast.installer, cast.operator)
+    asked = requests.ask_for_approval(invitation=invitation, by=cast.operator2)
+    accept(invite_operators(cast), cast.operator)
+    return asked
+
+
+def have_it_accepted_by_a_colleague(cast: Cast) -> AccessRequest:
+    """A member asks to use what was sent to their organisation."""
+    add_member(organisation=cast.operators, user=cast.contractor, role=MEMBER, by=cast.operator)
+    invitation = invite_operators(cast)
+    asked = requests.ask_for_approval(invitation=invitation, by=cast.contractor)
+    accept(invitation, cast.operator)
+    return asked
+
+
+def accept_many_by_then(cast: Cast) -> AccessRequest:
+    """One of many in an envelope, which a worker gives."""
+    offer = make_offer(cast.site, cast.installer, cast.customer.email)
+    asked = requests.ask_for_approval(invitation=Invitation.objects.get(offer=offer), by=cast.contractor)
+    EmailAddress.objects.filter(user=cast.customer).update(user=cast.contractor, primary=False)
+    offers.accept(offer=offer, by=cast.contractor, nonce=offer.nonce)
+    jobs.work_off()
+    return asked
+
+
+GOT_IN: list[Callable[[Cast], AccessRequest]] = [
+    accept_by_then,
+    accept_for_less_time_by_then,
+    accept_a_place_by_then,
+    become_a_member_by_then,
+    get_it_with_whom_it_was_for,
+    have_it_accepted_by_a_colleague,
+    accept_many_by_then,
+]
+
+
+@pytest.mark.parametrize("get_in", GOT_IN)
+def test_who_gets_in_is_not_told_refused(cast: Cast, get_in: Any) -> None:
+    """What they asked is settled with what let them in: once on the record, without a letter."""
+    asked = get_in(cast)
+    asked.refresh_from_db()
+    assert (asked.state, asked.settled_by) == (AccessRequest.State.SETTLED, None)
+    assert mails("request-refused") == mails("request-approved") == []
+    verbs = [Verb.REQUEST_SETTLED, Verb.APPROVAL_REFUSED]
+    assert [one.verb for one in Activity.objects.filter(verb__in=verbs)] == [Verb.REQUEST_SETTLED]
+
+
+@pytest.mark.parametrize("how", ["settled", "refused"])
+def test_only_what_nobody_has_answered_meanwhile_is_on_the_record(cast: Cast, how: str) -> None:
+    """A worker that answers locks no location: of two at once one answers, records and tells. What was asked
+    anew since it was read is another question."""
+    invitations_of = [invite(cast.site, cast.installer, each) for each in (cast.customer, cast.operator)]
+    for one in invitations_of:
+        requests.ask_for_approval(invitation=one, by=cast.contractor)
+    read = list(AccessRequest.objects.with_all().order_by("pk"))
+    AccessRequest.objects.filter(pk=read[0].pk).update(state="approved", settled_at=timezone.now())
+    AccessRequest.objects.filter(pk=read[1].pk).update(asked_at=timezone.now())
+    before = Activity.objects.count()
+    if how == "settled":
+        settling.settle_requests(read)
+    else:
+        assert putting_out.refuse_requests(read, None) == []
+    assert Activity.objects.count() == before and mails("request-refused") == []
+    assert [one.state for one in AccessRequest.objects.order_by("pk")] == ["approved", "pending"]
+
+
+@pytest.mark.parametrize("by_the_worker", [True, False])
+def test_refusing_many_takes_as_many_statements_as_refusing_one(cast: Cast, by_the_worker: bool) -> None:
+    counts = []
+    for number in (1, 10):
+        people = [make_person(f"asks{number}-{each}@test.example") for each in range(number)]
+        invitation = invite(cast.site, cast.installer, make_person(f"for{number}@test.example"))
+        for person in people:
+            requests.ask_for_approval(invitation=invitation, by=person)
+        if by_the_worker:
+            Invitation.objects.filter(pk=invitation.pk).update(nonce="another")
+            act: Callable[[], Any] = requests.answer_what_is_over
+        else:
+
+            def act(sent: Invitation = invitation) -> None:
+                requests.refuse_what_is_over(Invitation, [sent.pk])
+
+            Invitation.objects.filter(pk=invitation.pk).update(state=WITHDRAWN, settled_at=timezone.now())
+        with CaptureQueriesContext(connection) as captured:
+            act()
+        counts.append(len(captured))
+        assert not AccessRequest.objects.waiting().exists()
+    assert counts[0] == counts[1]
+    assert len(mails("request-refused")) == 11
+
+
+def test_settling_takes_as_many_statements_for_ten_locations_as_for_two(cast: Cast) -> None:
+    """On each an invitation that lasts no longer than its sharer, one that is covered, and two requests."""
+    counts = []
+    for number in (2, 10):
+        sites = [make_location(cast.installer, cast.firm, f"Site {number}-{each}") for each in range(number)]
+        for site in sites:
+            sharer = share(site, cast.installer, cast.customer)
+            waits = invite(site, cast.customer, cast.contractor)
+            to_other = invite(site, cast.customer, cast.stranger, VIEW)
+            requests.ask_for_approval(invitation=to_other, by=cast.contractor)
+            requests.ask_for_access(number=site.number, by=cast.contractor, sentence="", network=str(site.pk))
+            Throttle.objects.all().delete()
+            invite(site, cast.installer, cast.operator2, VIEW)
+            Access.objects.filter(pk=sharer.pk).update(ends_at=in_days(9))
+            for party in (cast.contractor, cast.operator2):
+                Access.objects.create(
+                    location=site, user=party, level=waits.level, reason="code", ends_at=in_days(9)
+                )
+            Invitation.objects.filter(location=site, email=cast.operator2.email).update(
+                access_ends_at=in_days(8)
+            )
+        with CaptureQueriesContext(connection) as captured:
+            settling.settle_what_waits(sites)
+        counts.append(len(captured))
+        assert Invitation.objects.filter(location__in=sites, state=WITHDRAWN).count() == 2 * number
+        assert not AccessRequest.objects.waiting().exists()
+        assert Invitation.objects.open().filter(location__in=sites).count() == number
+    assert counts[0] == counts[1]
 
 
 # --- Pages ------------------------------------------------------------------------------------------
