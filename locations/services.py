@@ -154,7 +154,7 @@ def give_all(
     Raises Refusal for a person to whom nothing can be given.
     """
     if isinstance(party, User):
-        party = lock_receiver(party, by=by)
+        party = lock_receiver(party, by=recorded_by or by)
     held = _replace_lesser(locations, party, reason, level, ends_at)
     given = [
         Access(

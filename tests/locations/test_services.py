@@ -4,7 +4,7 @@ from locations import services as locations
 from locations.levels import Level
 from locations.models import Access
 from locations.services import settle_ended_access
-from portal.models import Activity
+from portal.models import Activity, User
 from portal.verbs import Verb
 from tests.cast import (
     Cast,
@@ -71,3 +71,13 @@ def test_access_that_ended_is_tidied_once(cast: Cast) -> None:
     assert not cast.site.user_permissions.filter(user=cast.contractor).exists()
     assert cast.site.user_permissions.filter(user=cast.customer).count() == 3
     assert Activity.objects.filter(verb=Verb.ACCESS_ENDED).count() == 1
+
+
+def test_who_undoes_reads_no_more_of_whom_they_give_back_to_than_anybody(cast: Cast) -> None:
+    """The giver may be the person themselves, who reads that they work for support; nobody else does."""
+    User.objects.filter(pk=cast.contractor.pk).update(is_staff=True)
+    giving = {"location": cast.site, "party": cast.contractor, "level": Level.VIEW}
+    with refused("Nothing can be given to this account"):
+        locations.give_access(
+            **giving, reason=Access.Reason.CODE, by=cast.contractor, recorded_by=cast.installer
+        )
