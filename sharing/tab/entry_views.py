@@ -62,10 +62,12 @@ def _change(request: HttpRequest, viewer: Viewer, access: Access) -> HttpRespons
     ends_at = form.terms["access_ends_at"] if "access_ends" in form.changed_data else access.ends_at
     own = not viewer.may_change(access)
     lost = own and not changing.gives_more(access, level, ends_at) and (level, ends_at) != _terms(access)
-    if lost and request.POST.get("sure") != "on":
+    # Of the level whose page said what goes with it, and of no other.
+    sure = request.POST.get("sure") == str(level.value)
+    if lost and not sure:
         return _ask(request, viewer, access, form)
     goes = None if own else what_goes_with_level(viewer, access, level)
-    if goes and request.POST.get("sure") != "on":
+    if goes and not sure:
         return _show(request, viewer, access, form, goes=goes)
     let_stand = request.POST.get("let_stand") == "on"
 

@@ -210,7 +210,7 @@ def test_lowering_oneself_asks_first_and_says_what_is_lost(cast: Cast) -> None:
     for words in ("Give up part of your access", "see everything but PINs", last_day(midnight(10))):
         assert words in text_of(asked)
     assert "1 open invitation is withdrawn" in text_of(asked)
-    client.post(address(access), lower | {"sure": "on"})
+    client.post(address(access), lower | {"sure": "1"})
     access.refresh_from_db()
     assert (access.level, access.ends_at) == (VIEW, midnight(10))
     more = client.post(address(access), {"level": "1", "access_ends": ""})

@@ -238,7 +238,12 @@ def test_the_page_of_an_entry_asks_before_more_goes_than_was_chosen(cast: Cast) 
     assert page.status_code == 200 and "1 open invitation of theirs is withdrawn." in text_of(page)
     access.refresh_from_db()
     assert access.level == MANAGE
-    page = client.post(url, {"level": "1", "sure": "on"}, follow=True)
+    # Of the level it was said of, and of no other.
+    assert 'name="sure" value="1"' in page.content.decode()
+    page = client.post(url, {"level": "1", "sure": "2"})
+    access.refresh_from_db()
+    assert access.level == MANAGE and "1 open invitation of theirs is withdrawn." in text_of(page)
+    page = client.post(url, {"level": "1", "sure": "1"}, follow=True)
     assert "Contractor: Can view." in said(page)
 
 
