@@ -49,6 +49,8 @@ MAIL_TO_ONE_RECIPIENT = Limit("invitations/recipient", 5, timedelta(days=1))
 # nobody's letter box is filled by many accounts that are one person's.
 MAIL_TO_ONE_PERSON = Limit("invitations/person", 60, timedelta(days=1))
 MAIL_TO_ONE_ADDRESS = Limit("invitations/address", 100, timedelta(days=1))
+# Removing somebody and undoing it writes to them and to whom they had invited, each time.
+UNDOS_BY_ACCOUNT = Limit("undo/account", 30, timedelta(hours=1))
 ORGANISATIONS_BY_ACCOUNT = Limit("organisations/account", 10, timedelta(days=1))
 ASKING_FOR_ACCESS_BY_ACCOUNT = Limit("ask/access/account", 10, timedelta(hours=1))
 ASKING_FOR_ACCESS_BY_ADDRESS = Limit("ask/access/address", 30, timedelta(hours=1))

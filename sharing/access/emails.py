@@ -176,12 +176,16 @@ def _what_became_of(one: Invitation | Transfer) -> tuple[str, str]:
     return one.recipient, f"{one.location.name}: {became}"
 
 
-def queue_access_back(accesses: Iterable[Access], by: User) -> None:
-    """Tell whom it had been taken from that it was a mistake, once for all of it."""
+def queue_access_back(back: Iterable[tuple[Access, Collection[int]]], by: User) -> None:
+    """Tell those who were told that it had ended that it was a mistake, once for all of it.
+
+    Beside each access that is back stands who was told (primary keys), which `by`, who ended it, never is.
+    """
     got: dict[User, list[Access]] = defaultdict(list)
-    for access in accesses:
+    for access, told in back:
         for reader in holders(access):
-            got[reader].append(access)
+            if reader.pk in told:
+                got[reader].append(access)
     outbox.queue_all(
         "access-back", [_letter("access-back", reader, theirs, by) for reader, theirs in got.items()]
     )

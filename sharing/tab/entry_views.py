@@ -77,7 +77,7 @@ def _change(request: HttpRequest, viewer: Viewer, access: Access) -> HttpRespons
         )
 
     try:
-        undo = None if own and act() else undoing.do_undoably(viewer.location, request.user, act)[1]
+        _changed, undo = undoing.do_undoably(viewer.location, request.user, act)
     except Refusal as refusal:
         form.add_error(refusal.field or None, str(refusal))
         return _show(request, viewer, access, form, status=422)
@@ -97,7 +97,12 @@ def extend(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse:
             known = datetime.fromisoformat(request.POST.get("ends", ""))
         except ValueError:
             raise Refusal(_("This page was out of date. Look at it again, then extend.")) from None
-        now = changing.extend(access=found, by=request.user, known_end=known)
+        now, undo = undoing.do_undoably(
+            location,
+            request.user,
+            lambda: changing.extend(access=found, by=request.user, known_end=known),
+        )
+        undoing.offer_undo(request, undo)
         return _said(now, Level(now.level), now.ends_at)
 
     return do(request, location, act)

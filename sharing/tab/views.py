@@ -50,13 +50,17 @@ def change_level(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse
             lambda: changing.change_level(access=found, by=request.user, level=level, let_stand=let_stand),
         )
         undoing.offer_undo(request, undo)
-        said = f"{changed.party}: {level.can}."
-        if had_code and not Invitation.objects.live_code_of(location):
-            note = _("They may know the invitation code, so it was withdrawn. You can make a new one.")
-            return f"{said} {note}"
-        return said
+        return _with_what_became_of(had_code, location, f"{changed.party}: {level.can}.")
 
     return do(request, location, act)
+
+
+def _with_what_became_of(had_code: Invitation | None, location: Location, said: str) -> str:
+    """What was done, and that the live code went with it, where it did."""
+    if had_code is None or Invitation.objects.live_code_of(location):
+        return said
+    note = _("They may know the invitation code, so it was withdrawn. You can make a new one.")
+    return f"{said} {note}"
 
 
 @require_POST
@@ -64,11 +68,13 @@ def undo(request: HttpRequest, uuid: UUID, act: UUID) -> HttpResponse:
     """Undo what one has just done here; to anybody else there is nothing to undo."""
     location = Location.objects.get_visible(request.user, uuid, Level.MANAGE)
     found = get_object_or_404(Undo, location=location, by=request.user, uuid=act)
-    request.session.pop(undoing.UNDO, None)
 
     def do_it() -> str:
+        had_code = Invitation.objects.live_code_of(location)
         undoing.undo(undo=found, by=request.user)
-        return _("Undone.")
+        # Refused, it stays on offer, while it can be done at all.
+        request.session.pop(undoing.UNDO, None)
+        return _with_what_became_of(had_code, location, _("Undone."))
 
     return do(request, location, do_it)
 

@@ -4,6 +4,8 @@ Nothing changes before the other side accepts; that stands in `accepting`. Each 
 asks `sharing.permissions` again under the lock, changes, and records, in one transaction.
 """
 
+from datetime import datetime
+
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -53,13 +55,13 @@ def renew(*, transfer: Transfer, by: User) -> Transfer:
         return _send(transfer, viewer, transfer.message)
 
 
-def send_again(transfer: Transfer) -> None:
+def send_again(transfer: Transfer, *, until: datetime) -> None:
     """Send a withdrawn one again in the name of whoever sent it, while they may hand it over, under the
-    caller's lock on its location: who withdrew it has undone that.
+    caller's lock on its location: who withdrew it has undone that. It ends when it would have ended.
     """
     viewer = Viewer.of(transfer.invited_by, transfer.location)
     if viewer.may_transfer:
-        _send(transfer, viewer, transfer.message)
+        _send(transfer, viewer, transfer.message, until=until)
 
 
 @transaction.atomic
@@ -99,12 +101,13 @@ def _expire(transfer: Transfer) -> bool:
     return True
 
 
-def _send(transfer: Transfer, viewer: Viewer, message: str) -> Transfer:
-    """Write a new one, or renew the one this address has, and queue its e-mails."""
+def _send(transfer: Transfer, viewer: Viewer, message: str, *, until: datetime | None = None) -> Transfer:
+    """Write a new one, or renew the one this address has, and queue its e-mails; it ends `until` then at the
+    latest."""
     by, owner = viewer.user, viewer.owner
     _refuse_beside_another(transfer, viewer)
     transfer.location, transfer.renewed = viewer.location, transfer.pk is not None
-    transfer.begin(by)
+    transfer.begin(by, until=until)
     transfer.message = message.strip()
     transfer.save()
     record_transfer(Verb.TRANSFER_STARTED_AGAIN if transfer.renewed else Verb.TRANSFER_STARTED, transfer, by)

@@ -412,7 +412,6 @@ ASKING = {
     "sharing/access/removing.py end_all": "takes back",
     "sharing/access/changing.py _change_all": "takes back",
     "sharing/transfers/accepting.py _end_personal": "the earlier Owner's is taken back by whoever calls it",
-    "sharing/tab/undoing.py _bring_back_access": "brings back",
     "sharing/deletion/account.py end_all_of": "leaving for good",
     "locations/handover.py hand_over": "an organisation that is no more",
     "locations/handover.py end_all_of": "an organisation that is no more",
