@@ -105,6 +105,15 @@ def offered_to(user: User, location: Location, uuid: str) -> Undo | None:
     return found if found and not _why_not_now(found, Viewer.of(user, location)) else None
 
 
+def takes_the_code(undo: Undo) -> bool:
+    """Whether the live code goes with undoing it, as it gives more than somebody would have again."""
+    before: Before = undo.before
+    code = Invitation.objects.live_code_of(undo.location)
+    levels = dict(Access.objects.live().filter(location=undo.location).values_list("pk", "level"))
+    lowered = [was for was in before["accesses"] if levels.get(was["pk"], 0) > was["level"]]
+    return code is not None and any(code.level > was["level"] for was in lowered)
+
+
 def undo(*, undo: Undo, by: User) -> None:
     """Bring back what was; on the record as undone, and told to whom it was taken from.
 

@@ -29,7 +29,9 @@ def permissions(request: HttpRequest, uuid: UUID) -> HttpResponse:
     query = request.GET.get("q", "").replace("\0", "").strip()[:200]
     tab = tab_of(Viewer.on_page(request.user, location), query)
     offered = undoing.offered_to(request.user, location, request.session.get(undoing.UNDO, ""))
-    return render(request, "sharing/permissions.html", page(location, tab=tab, undo=offered))
+    takes_the_code = offered is not None and undoing.takes_the_code(offered)
+    context = page(location, tab=tab, undo=offered, undo_takes_the_code=takes_the_code)
+    return render(request, "sharing/permissions.html", context)
 
 
 @require_POST

@@ -389,13 +389,19 @@ def test_thirty_days_more_can_be_undone(cast: Cast) -> None:
 
 
 @pytest.mark.pages
-def test_the_page_says_that_the_code_went_with_what_was_undone(cast: Cast) -> None:
-    access = share(cast.site, cast.installer, cast.contractor, VIEW)
+def test_the_page_says_that_the_code_goes_with_what_is_undone(cast: Cast) -> None:
+    """Before and after; not where nobody is lowered by it."""
+    access = share(cast.site, cast.installer, cast.contractor, CONFIGURE)
     invitations_codes.create_code(location=cast.site, by=cast.installer, level=MANAGE)
-    undo = lower(cast, access, MANAGE)
-    url = reverse("sharing:undo", args=[cast.site.uuid, undo.uuid])
-    page = signed_in(cast.installer).post(url, follow=True)
+    client = signed_in(cast.installer)
+    change = reverse("sharing:change_level", args=[cast.site.uuid, access.uuid])
+    page = client.post(change, {"level": str(MANAGE)}, follow=True)
+    assert "Not what you meant?" in text_of(page) and "so it is withdrawn as well" in text_of(page)
+    page = client.post(reverse("sharing:undo", args=[cast.site.uuid, Undo.objects.get().uuid]), follow=True)
     assert "Undone. They may know the invitation code" in said(page)
+    invitations_codes.create_code(location=cast.site, by=cast.installer, level=VIEW)
+    page = client.post(change, {"level": str(VIEW)}, follow=True)
+    assert "Not what you meant?" in text_of(page) and "withdrawn as well" not in text_of(page)
 
 
 @pytest.mark.pages
