@@ -201,6 +201,7 @@ ACCOUNT_FORMS = {
     "change_password": "portal.accounts.forms.ChangePasswordForm",
     "login": "portal.accounts.forms.LoginForm",
     "reset_password": "portal.accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "portal.accounts.forms.NewPasswordForm",
     "signup": "portal.accounts.forms.SignupForm",
 }
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "portal.accounts.tokens.ResetTokens"  # noqa: S105 (a class)

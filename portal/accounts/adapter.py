@@ -101,6 +101,10 @@ class AccountAdapter(DefaultAccountAdapter):
         home = reverse("admin:index") if request.user.is_staff else super().get_login_redirect_url(request)
         return go_on(request) or home
 
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        """Where the new one is typed: choosing it has ended the session."""
+        return reverse("account_login")
+
     def get_signup_redirect_url(self, request: HttpRequest) -> str:
         return go_on(request) or super().get_signup_redirect_url(request)
 

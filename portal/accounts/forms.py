@@ -24,6 +24,8 @@ from portal.lib.forms import KnownAddressField, as_address_field
 from portal.lib.validators import not_the_portal, plain_line
 from portal.models import User
 
+_NEW_PASSWORD = {"password1": _("New password"), "password2": _("New password (again)")}
+
 
 class PasswordAgainForm(allauth_forms.ReauthenticateForm):
     """The password once more, before the account is deleted."""
@@ -35,6 +37,10 @@ class PasswordAgainForm(allauth_forms.ReauthenticateForm):
 
 class ChangePasswordForm(allauth_forms.ChangePasswordForm):
     """The old password, which is guessed at here no more often than elsewhere, and a new one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _label(self, oldpassword=_("Current password"), **_NEW_PASSWORD)
 
     def clean_oldpassword(self) -> str:
         guess = guessing.count_password(allauth_context.request, self.user.email)
@@ -64,6 +70,14 @@ class ResetPasswordForm(allauth_forms.ResetPasswordForm):
         owner = User.objects.with_verified_address(email)
         self.users = [owner] if owner and owner.is_active else []
         return email
+
+
+class NewPasswordForm(allauth_forms.ResetPasswordKeyForm):
+    """A new password, behind the link that was asked for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _label(self, **_NEW_PASSWORD)
 
 
 class AddEmailForm(allauth_forms.AddEmailForm):
@@ -159,6 +173,13 @@ def start_account(user: User, chosen: dict[str, Any]) -> None:
     user.language = get_language() or user.language
     user.set_password(chosen["password1"])
     user.save()
+
+
+def _label(form: forms.Form, **labels: Any) -> None:
+    """Labels in place of allauth's, which also stand in the fields."""
+    for name, label in labels.items():
+        form.fields[name].label = label
+        form.fields[name].widget.attrs["placeholder"] = label
 
 
 def _check_new_password(form: forms.Form, email: str) -> None:

@@ -1,7 +1,8 @@
 """The devices on which somebody has signed in before, so that others' wrong passwords never slow them down.
 
-A device is known by a cookie, signed with SECRET_KEY; the database holds nothing of it. It is good for
-nothing but to be counted apart (`portal.accounts.guessing`): the password is asked as everywhere.
+One on which they chose their password is known as well: they had typed the old one there, or read their
+e-mail. A device is known by a cookie, signed with SECRET_KEY; the database holds nothing of it. It is good
+for nothing but to be counted apart (`portal.accounts.guessing`): the password is asked as everywhere.
 """
 
 from collections.abc import Iterable, Iterator
@@ -40,7 +41,7 @@ def of(request: HttpRequest, address: str) -> str | None:
 
 
 def remember(request: HttpRequest, response: HttpResponse, user: User) -> None:
-    """Let `response` make this device known to `user`, who has just signed in on it."""
+    """Let `response` make this device known to `user`, who has just signed in or chosen a password on it."""
     marks = dict(_marks(request))
     called = _called(marks.values(), user) or get_random_string(22)
     others = [text for text, mark in marks.items() if mark.user != user.pk]

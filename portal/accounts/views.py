@@ -4,7 +4,7 @@ from typing import Any
 
 from allauth.account.internal.flows.login import perform_login
 from allauth.account.models import EmailAddress, Login
-from allauth.account.views import ConfirmEmailView, EmailView
+from allauth.account.views import ConfirmEmailView, EmailView, PasswordChangeView, PasswordResetFromKeyView
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.db import transaction
@@ -13,9 +13,15 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from portal.accounts import deletion
+from portal.accounts import deletion, known_device
 from portal.accounts.adapter import GO_ON, TYPED_HERE, is_waiting, lock_holders, sign_in_as_another
-from portal.accounts.forms import NewcomerForm, PasswordAgainForm, start_account
+from portal.accounts.forms import (
+    ChangePasswordForm,
+    NewcomerForm,
+    NewPasswordForm,
+    PasswordAgainForm,
+    start_account,
+)
 from portal.errors import Refusal
 from portal.lib.addresses import spelled
 from portal.models import User
@@ -110,8 +116,32 @@ class AddressesView(EmailView):
         return response
 
 
+class ChangePasswordView(PasswordChangeView):
+    """A new password in place of the old one. Every session ends, this one too."""
+
+    def form_valid(self, form: ChangePasswordForm) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        messages.success(self.request, _("Your password is changed. Sign in with it."))
+        known_device.remember(self.request, response, form.user)
+        return response
+
+
+class NewPasswordView(PasswordResetFromKeyView):
+    """The page behind the link to choose a new password.
+
+    Whoever has chosen one reads the mailbox: nobody's wrong passwords keep them out of this browser.
+    """
+
+    def form_valid(self, form: NewPasswordForm) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        known_device.remember(self.request, response, form.user)
+        return response
+
+
 confirm_address = ConfirmAddressView.as_view()
 addresses = AddressesView.as_view()
+change_password = ChangePasswordView.as_view()
+new_password = NewPasswordView.as_view()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -213,7 +213,7 @@ def test_a_device_is_known_in_every_way_a_password_is_asked(monkeypatch: pytest.
 
 
 def test_the_cookie_of_a_device(settings: Any) -> None:
-    """Out of reach of scripts and other sites, half a year, and set by nothing but a whole sign-in."""
+    """Out of reach of scripts and other sites, half a year, and set by no sign-in but a whole one."""
     settings.SESSION_COOKIE_SECURE = True
     user = make_account()
     half = User.objects.create_user("half@test.example", PASSWORD)
@@ -274,6 +274,38 @@ def test_a_cookie_somebody_made_up_makes_no_device_known() -> None:
         client.cookies[DEVICE] = value
         assert known_device.of(_request(client), user.email) is None
         assert gets_in(user.email, client) and known_device.of(_request(client), user.email)
+
+
+def test_whoever_chose_a_password_by_e_mail_is_in_at_once() -> None:
+    """After too many wrong ones, in that browser: no other account is, no other browser, and nobody who only
+    opened the link.
+    """
+    user, other = make_account(), make_account("other@test.example")
+    client = browser()
+    for email in (user.email, other.email):
+        for _ in range(6):
+            page = sign_in(email, WRONG, client)
+        assert TOO_MANY in text_of(page)
+    cache.clear()
+    client.post(reverse("account_reset_password"), {"email": user.email})
+    form = client.get(link_in(letter(address=user.email), "/reset/key/"))["Location"]
+    assert client.post(form, {"password1": NEXT, "password2": PASSWORD}).status_code == 200
+    assert DEVICE not in client.cookies
+    client.post(form, {"password1": NEXT, "password2": NEXT})
+    assert not gets_in(other.email, client) and not gets_in(user.email, browser(), password=NEXT)
+    assert gets_in(user.email, client, password=NEXT)
+    client.post(reverse("account_logout"))
+    sign_in(user.email, WRONG, client)
+    assert counted()["device"] == 1
+
+
+def test_others_wrong_passwords_keep_nobody_out_who_has_just_changed_theirs() -> None:
+    user = make_account()
+    client = signed_in(user)
+    change(client, user, PASSWORD)
+    for _ in range(6):
+        sign_in(user.email, WRONG)
+    assert not gets_in(user.email, password=NEXT) and gets_in(user.email, client, password=NEXT)
 
 
 def test_five_people_share_a_computer() -> None:
@@ -350,7 +382,7 @@ def test_support_staff_change_their_password_as_everybody_does(cast: Cast) -> No
     client = signed_in(cast.support)
     about = OutgoingEmail.objects.filter(recipient=cast.support)
     assert change(client, cast.support, WRONG).status_code == 200 and not about.exists()
-    assert change(client, cast.support, PASSWORD).status_code == 302
+    assert change(client, cast.support, PASSWORD)["Location"] == reverse("account_login")
     assert about.get().details["template"] == "password_changed"
     assert not is_in(client) and gets_in(cast.support.email, password=NEXT)
 

@@ -23,6 +23,7 @@ from tests.pages import (
     link_in,
     main_of,
     make_account,
+    said,
     signed_in,
     text_of,
     whole_database,
@@ -286,9 +287,8 @@ def test_a_new_password_by_e_mail(db: None) -> None:
     form = client.get(link, follow=True)
     url = form.redirect_chain[-1][0]
     assert token_of(link).partition("-")[2] not in form.content.decode()
-    client.post(
-        url, {"password1": "et-helt-nyt-kodeord-9", "password2": "et-helt-nyt-kodeord-9"}, follow=True
-    )
+    done = client.post(url, {"password1": NEXT, "password2": NEXT}, follow=True)
+    assert text_of(done).count("is changed") == 1 and "<p" not in said(done)
     assert not is_in(elsewhere)
     fresh, old = browser(), browser()
     sign_in(fresh, user.email, "et-helt-nyt-kodeord-9")
@@ -437,10 +437,11 @@ def test_changing_the_password_signs_out_everywhere(own: tuple[Client, User]) ->
     elsewhere = browser()
     sign_in(elsewhere, user.email)
     cache.clear()
-    client.post(
-        reverse("account_change_password"), {"oldpassword": PASSWORD, "password1": NEXT, "password2": NEXT}
-    )
+    fields = {"oldpassword": PASSWORD, "password1": NEXT, "password2": NEXT}
+    page = client.post(reverse("account_change_password"), fields, follow=True)
     assert not is_in(elsewhere) and not is_in(client)
+    assert page.redirect_chain == [(reverse("account_login"), 302)]
+    assert "Your password is changed. Sign in with it." in said(page) and said(page).count("<p") == 1
 
 
 def test_the_wrong_old_password_changes_nothing(own: tuple[Client, User]) -> None:
