@@ -22,6 +22,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 
 from portal.accounts import guessing, known_device
 from portal.lib.addresses import clean_address, spelled
@@ -41,6 +42,12 @@ TYPED_HERE = "password_typed_here"
 
 class AccountAdapter(DefaultAccountAdapter):
     """allauth's adapter. Links in its e-mails are made by the worker, so no token is stored on the way."""
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "duplicate_email": _("This e-mail address is already in your account."),
+        "email_password_mismatch": _("The e-mail address or the password is not correct."),
+        "enter_current_password": _("That is not your current password."),
+    }
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Queue what allauth wants sent. Names who it is for and what about, and keeps nothing secret."""

@@ -22,14 +22,14 @@ from portal.lib.client_address import client_network
 def count_password(request: HttpRequest, address: str) -> limits.Attempt:
     """Count a password for the account of `address`, before it is looked at; give it back when it was right.
 
-    Raises ValidationError, which says when to go on, where there were too many wrong ones: from this device
-    if the person has signed in on it before, and else from this network or for this address.
+    Raises ValidationError, which says when to try again, where there were too many wrong ones: from this
+    device if it is known to be the person's, and else from this network or for this address.
     """
     try:
         return limits.attempt(*_counters(request, clean_address(address) or address))
     except limits.Spent as spent:
         raise ValidationError(
-            " ".join([_("There were too many wrong passwords."), go_on_in(spent.minutes)]),
+            " ".join([_("There were too many wrong passwords."), try_again_in(spent.minutes)]),
             code="too_many_wrong_passwords",
         ) from None
 
@@ -45,11 +45,11 @@ def _counters(request: HttpRequest, address: str) -> list[limits.Counter]:
     ]
 
 
-def go_on_in(minutes: int) -> str:
+def try_again_in(minutes: int) -> str:
     """A sentence that says how long to wait."""
     if minutes > 55:
-        return _("Go on in an hour.")
-    return ngettext("Go on in a minute.", "Go on in {n} minutes.", minutes).format(n=minutes)
+        return _("Try again in an hour.")
+    return ngettext("Try again in a minute.", "Try again in {n} minutes.", minutes).format(n=minutes)
 
 
 class LimitedSignUp(forms.Form):
@@ -66,4 +66,4 @@ class LimitedSignUp(forms.Form):
             limits.attempt((limits.SIGN_UPS_BY_ADDRESS, client_network(allauth_context.request)))
         except limits.Spent as spent:
             many = _("Very many accounts have been made from your network.")
-            self.add_error(None, f"{many} {go_on_in(spent.minutes)}")
+            self.add_error(None, f"{many} {try_again_in(spent.minutes)}")

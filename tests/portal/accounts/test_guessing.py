@@ -92,9 +92,9 @@ def delete(client: Client, user: User, password: str) -> HttpResponse:
 Way = Callable[[Client, User, str], HttpResponse]
 # Wherever a password is asked for, and what stands beside it where it is wrong.
 WAYS: dict[Way, str] = {
-    login: "are not correct",
+    login: "is not correct",
     reauthenticate: "Incorrect password",
-    change: "type your current password",
+    change: "That is not your current password.",
     delete: "Incorrect password",
 }
 
@@ -107,7 +107,7 @@ def test_five_wrong_passwords_exactly_in_every_way(way: Way) -> None:
     for _ in range(5):
         assert WAYS[way] in text_of(way(client, user, WRONG))
     for password in (WRONG, PASSWORD):
-        assert f"{TOO_MANY} Go on in 5 minutes." in text_of(way(client, user, password))
+        assert f"{TOO_MANY} Try again in 5 minutes." in text_of(way(client, user, password))
     assert counted() == {"account+address": 5, "account": 5, "address": 5}
     user.refresh_from_db()
     assert user.check_password(PASSWORD) and user.is_active and not is_in(browser())
@@ -156,7 +156,7 @@ def test_all_networks_together_have_a_hundred(monkeypatch: pytest.MonkeyPatch) -
         assert [TOO_MANY in text_of(page) for page in pages] == [False] * 6 + [True] * 2
         answers.append([(page.status_code, text_of(page).replace(email, "*")) for page in pages[3::4]])
         assert not gets_in(email, at=ELSEWHERE)
-    assert "Go on in an hour." in answers[0][1][1] and answers[0] == answers[1]
+    assert "Try again in an hour." in answers[0][1][1] and answers[0] == answers[1]
 
 
 def test_one_network_has_three_hundred(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +198,7 @@ def test_on_a_known_device_others_wrong_passwords_slow_nobody_down(monkeypatch: 
         assert WAYS[login] in text_of(sign_in(user.email.upper(), WRONG, client))
     assert counted() == {"device": 10}
     page = sign_in(user.email, PASSWORD, client)
-    assert f"{TOO_MANY} Go on in an hour." in text_of(page) and not is_in(client)
+    assert f"{TOO_MANY} Try again in an hour." in text_of(page) and not is_in(client)
     Throttle.objects.all().delete()
     assert gets_in(user.email, client) and not counted()
 
@@ -359,7 +359,7 @@ def test_sign_ups_are_limited_by_network_exactly(monkeypatch: pytest.MonkeyPatch
     make_account()
     assert [sign_up(f"p{number}@test.example").status_code for number in range(3)] == [302] * 3
     page = sign_up(email)
-    assert "Very many accounts have been made from your network. Go on in an hour." in text_of(page)
+    assert "Very many accounts have been made from your network. Try again in an hour." in text_of(page)
     assert f'value="{email}"' in page.content.decode()
     assert User.objects.count() == 4
     Throttle.objects.update(ends_at=timezone.now())

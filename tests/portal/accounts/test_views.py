@@ -410,6 +410,40 @@ def test_adding_tells_nothing_of_known_addresses(own: tuple[Client, User]) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("action", "name", "sentence"),
+    [
+        ("add", "second", "We have sent a confirmation e-mail to second@test.example."),
+        ("add", "known", "This e-mail address is already in your account."),
+        ("remove", "known", "known@test.example is your main address, which cannot be removed."),
+        ("remove", "spare", "spare@test.example is removed from your account."),
+        ("primary", "spare", "Your main address is changed."),
+    ],
+)
+def test_what_is_said_of_addresses(own: tuple[Client, User], action: str, name: str, sentence: str) -> None:
+    """In the words of the page, not in allauth's."""
+    client, user = own
+    EmailAddress.objects.create(user=user, email="spare@test.example", verified=True)
+    assert sentence in text_of(change(client, f"{name}@test.example", f"action_{action}"))
+
+
+def test_every_field_is_called_as_elsewhere(own: tuple[Client, User]) -> None:
+    """A capital letter at the beginning alone."""
+    client, user = own
+    sign_up(browser())
+    ask_for_reset(user.email)
+    pages = [browser().get(reverse(f"account_{name}")) for name in ("login", "signup", "reset_password")]
+    names = ("account_email", "account_change_password", "account_reauthenticate", "delete_account")
+    pages += [client.get(reverse(name)) for name in names]
+    links = [(NEW, "/confirm-email/"), (user.email, "/reset/key/")]
+    pages += [browser().get(link_in(letter(address=to), part), follow=True) for to, part in links]
+    for page in pages:
+        found = re.findall(r"<label[^>]*>([^<]+)<", main_of(page))
+        assert found, text_of(page)
+        found += re.findall(r'placeholder="([^"]+)"', main_of(page))
+        assert found == [label.capitalize() for label in found]
+
+
 def test_at_most_five_addresses(own: tuple[Client, User]) -> None:
     client, user = own
     for number in range(7):
@@ -444,13 +478,16 @@ def test_changing_the_password_signs_out_everywhere(own: tuple[Client, User]) ->
     assert "Your password is changed. Sign in with it." in said(page) and said(page).count("<p") == 1
 
 
-def test_the_wrong_old_password_changes_nothing(own: tuple[Client, User]) -> None:
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [("wrong", "That is not your current password."), ("", "This field is required.")],
+)
+def test_the_wrong_old_password_changes_nothing(own: tuple[Client, User], typed: str, sentence: str) -> None:
     client, user = own
     cache.clear()
-    page = client.post(
-        reverse("account_change_password"), {"oldpassword": "wrong", "password1": NEXT, "password2": NEXT}
-    )
-    assert "errorlist" in main_of(page)
+    fields = {"oldpassword": typed, "password1": NEXT, "password2": NEXT}
+    page = client.post(reverse("account_change_password"), fields)
+    assert main_of(page).count("errorlist") == 1 and sentence in text_of(page)
     assert User.objects.get(pk=user.pk).check_password(PASSWORD)
 
 
