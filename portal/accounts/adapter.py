@@ -38,6 +38,9 @@ _SENT = "account/messages/email_confirmation_sent.txt"
 GO_ON = "go_on_after_sign_in"
 # Whose password was typed in this browser while no address of theirs was confirmed: an id, in the session.
 TYPED_HERE = "password_typed_here"
+# With what address somebody signed up or in, whether anybody has it or not: the page that says where the
+# e-mail went names it, so that a typing error is seen. In the session, until they are in.
+ADDRESS_TYPED = "address_typed_here"
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -75,6 +78,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """Somebody is signed in, with all that takes."""
         response: HttpResponse = super().post_login(request, user, **kwargs)
         known_device.remember(request, response, user)
+        request.session.pop(ADDRESS_TYPED, None)
         return response
 
     def clean_email(self, email: str) -> str:

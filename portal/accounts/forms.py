@@ -13,13 +13,13 @@ from django import forms
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import password_validators_help_text_html
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from portal import limits
 from portal.accounts import guessing
-from portal.accounts.adapter import replace_waiting
+from portal.accounts.adapter import ADDRESS_TYPED, replace_waiting
 from portal.lib.forms import KnownAddressField, as_address_field
 from portal.lib.validators import not_the_portal, plain_line
 from portal.models import User
@@ -55,6 +55,12 @@ class LoginForm(allauth_forms.LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["login"] = as_address_field(self.fields["login"], KnownAddressField)
+
+    def login(self, request: HttpRequest, redirect_url: str | None = None) -> HttpResponse:
+        """Sign in, or send the link to confirm the address, which the page then names."""
+        request.session[ADDRESS_TYPED] = self.cleaned_data["login"]
+        response: HttpResponse = super().login(request, redirect_url)
+        return response
 
 
 class ResetPasswordForm(allauth_forms.ResetPasswordForm):
@@ -117,6 +123,7 @@ class SignupForm(guessing.LimitedSignUp, allauth_forms.SignupForm):
 
     def try_save(self, request: HttpRequest) -> Any:
         """Take as long for an address that has an account: the answer must not tell by its time."""
+        request.session[ADDRESS_TYPED] = self.cleaned_data["email"]
         may_replace = limits.count(limits.SIGNING_UP_WITH_ONE_ADDRESS, self.cleaned_data["email"])
         if self.account_already_exists:
             make_password(self.cleaned_data["password1"])

@@ -81,6 +81,7 @@ def test_sign_up_confirm_and_in(db: None) -> None:
     assert client.get(link).status_code == 200 and not is_in(client)
     done = client.post(link, follow=True)
     assert done.redirect_chain[-1][0] == reverse("locations:list") and is_in(client)
+    assert NEW not in main_of(client.get(reverse("account_email_verification_sent")))
     assert EmailAddress.objects.get(user=user).verified
 
 
@@ -161,7 +162,9 @@ def test_sign_up_tells_nothing_of_known_addresses(db: None) -> None:
     answers = set()
     for email in emails:
         for sign in (sign_up, sign_up_at_once):
-            answers.add(repr(answer_of(sign(browser(), email), email)))
+            page = sign(browser(), email)
+            assert f"We have sent an e-mail to {email} " in text_of(page)
+            answers.add(repr(answer_of(page, email)))
     assert len(answers) == 1
     assert User.objects.count() == 4
     assert "You already have an account" in letter(address="known@test.example")
@@ -203,8 +206,9 @@ def test_an_unconfirmed_account_is_sent_a_new_link(db: None) -> None:
     sign_up(browser())
     OutgoingEmail.objects.all().delete()
     client = browser()
-    sign_in(client, NEW)
+    page = sign_in(client, NEW.upper())
     assert not is_in(client) and "/confirm-email/" in letter(address=NEW)
+    assert f"We have sent an e-mail to {NEW} " in text_of(page)
 
 
 def test_wrong_passwords_are_throttled(db: None) -> None:
