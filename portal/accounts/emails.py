@@ -1,11 +1,13 @@
 """The e-mails of the way in. Tokens are made at the moment of sending, so none is ever stored."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from allauth.account import app_settings
 from allauth.account.forms import default_token_generator
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -23,7 +25,6 @@ def _confirm_address(row: OutgoingEmail) -> Message | None:
     address = EmailAddress.objects.filter(user=row.recipient, email=row.address, verified=False).first()
     if address is None:
         return None
-    days = app_settings.EMAIL_CONFIRMATION_EXPIRE_DAYS
     return Message(
         subject=_("Confirm your e-mail address"),
         heading=_("Confirm your e-mail address"),
@@ -36,11 +37,7 @@ def _confirm_address(row: OutgoingEmail) -> Message | None:
             _("Confirm address"),
             absolute_url("account_confirm_email", EmailConfirmationHMAC(address).key),
         ),
-        closing=(
-            ngettext("The link works for {days} day.", "The link works for {days} days.", days).format(
-                days=days
-            ),
-        ),
+        closing=(_works_for(timedelta(days=app_settings.EMAIL_CONFIRMATION_EXPIRE_DAYS)),),
         reason=_("Somebody gave this address in the portal. If it was not you, do nothing."),
     )
 
@@ -57,7 +54,16 @@ def _reset_password(row: OutgoingEmail) -> Message | None:
             _("Open the page below to choose a new password for {address}.").format(address=row.address),
         ),
         button=(_("Choose a new password"), link),
+        closing=(_works_for(timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)),),
         reason=_("Somebody asked for this in the portal. If it was not you, do nothing: the password stays."),
+    )
+
+
+def _works_for(time: timedelta) -> str:
+    """How long a link can be used, counted from the e-mail."""
+    days = time.days
+    return ngettext("The link works for {days} day.", "The link works for {days} days.", days).format(
+        days=days
     )
 
 
@@ -74,6 +80,8 @@ def _no_account(row: OutgoingEmail) -> Message:
             _("Somebody asked for a new password for {address}, but no account has that address.").format(
                 address=row.address
             ),
+            # To everybody alike, whether such a sign-up waits or not.
+            _("If you have just signed up, open the link in that e-mail first."),
         ),
         button=(_("Make an account"), absolute_url("account_signup")),
         reason=_("Somebody asked for this in the portal. If it was not you, do nothing."),

@@ -92,10 +92,13 @@ def test_the_link_in_another_browser_asks_for_name_and_password_anew(db: None) -
     link, owner = link_in(letter(kind="account", address=NEW), "/confirm-email/"), browser()
     page = owner.get(link)
     assert "Eve" not in text_of(page) and 'name="password1"' in main_of(page)
+    assert f"You, or somebody else, signed up with {NEW} in another browser." in text_of(page)
+    assert f'name="username" autocomplete="username" value="{NEW}" readonly hidden>' in main_of(page)
     refused = owner.post(link, {"name": "", "password1": "short"})
     assert refused.status_code == 422 and main_of(refused).count("errorlist") == 2
     assert not EmailAddress.objects.get(email=NEW).verified and not is_in(owner)
-    done = owner.post(link, {"name": "Nina", "password1": NEXT}, follow=True)
+    fields = {"name": "Nina", "password1": NEXT, "username": "eve@test.example"}
+    done = owner.post(link, fields, follow=True)
     assert done.redirect_chain[-1][0] == reverse("locations:list") and is_in(owner)
     user = User.objects.get(email=NEW)
     assert (user.name, user.language) == ("Nina", "en-gb") and user.check_password(NEXT)
@@ -311,10 +314,11 @@ def test_reset_tells_nothing_of_known_addresses(db: None) -> None:
     emails = ("known@test.example", "nobody@test.example", "added@test.example", "half@test.example")
     answers = {repr(answer_of(ask_for_reset(email), email)) for email in emails}
     assert len(answers) == 1
-    assert "There is no account" in letter(address="nobody@test.example")
     assert "/reset/key/" in letter(address="known@test.example")
-    for email in ("added@test.example", "half@test.example"):
+    assert "The link works for 3 days." in letter(address="known@test.example")
+    for email in ("nobody@test.example", "added@test.example", "half@test.example"):
         assert "There is no account" in letter(address=email), email
+        assert "If you have just signed up, open the link in that e-mail first." in letter(address=email)
 
 
 # --- No token in any row ------------------------------------------------------------------------
