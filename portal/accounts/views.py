@@ -84,7 +84,7 @@ class ConfirmAddressView(ConfirmEmailView):
 
     @transaction.atomic
     def _start(self, form: NewcomerForm) -> User | None:
-        """The account as chosen here, its address confirmed; None where somebody else confirmed it first."""
+        """The account as chosen here, its address confirmed; None where somebody else was first."""
         self._lock()
         address = self.object.email_address
         user = User.objects.filter(pk=address.user_id).first()

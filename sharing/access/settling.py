@@ -55,7 +55,7 @@ def lock_what_waits_at(address: str) -> list[Location]:
 
 @transaction.atomic
 def settle_what_waits_at(address: str) -> None:
-    """The same for an address that was shown to be somebody's just now: they may have as much already."""
+    """Settle what waits at an address that was just shown to be somebody's: they may have as much already."""
     settle_what_waits(lock_what_waits_at(address))
 
 

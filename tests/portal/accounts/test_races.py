@@ -2,15 +2,19 @@
 
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.db import connection, transaction
+from django.test import Client
 from django.urls import reverse
 
 from locations.levels import Level
 from locations.models import Access
 from locations.services import give_access, lock_location
+from portal.accounts.deletion import lock_person
 from portal.models import User
 from sharing.invitations import services as invitations
 from tests.cast import Cast, make_cast, make_person
@@ -38,38 +42,69 @@ def test_confirming_an_address_while_its_person_is_given_access(cast: Cast, whos
         location=cast.site, by=cast.installer, email=WANTED, level=Level.VIEW
     )
     if whose == "new":
-        browser().post(reverse("account_signup"), {"name": "Eve", "email": WANTED, "password1": PASSWORD})
-        confirmer = receiver = User.objects.get(email=WANTED)
-        client = browser()
+        client, confirmer = browser(), sign_up()
+        receiver = confirmer
     else:
         confirmer, receiver = make_person("vera@test.example"), cast.customer
-        EmailAddress.objects.filter(user=receiver).update(email=WANTED, verified=False)
-        User.objects.filter(pk=receiver.pk).update(email=WANTED)
+        hold_unconfirmed(receiver)
         EmailAddress.objects.create(user=confirmer, email=WANTED)
         client = signed_in(confirmer)
+    terms = {"level": Level.MANAGE, "reason": Access.Reason.CODE, "by": cast.installer}
+    press_while(
+        client,
+        confirmer,
+        locked=lambda: lock_location(cast.site),
+        then=lambda: give_access(location=cast.site, party=receiver, **terms),
+    )
+    sent.refresh_from_db()
+    assert sent.state == ("withdrawn" if whose == "new" else "pending")
+
+
+def test_confirming_an_address_locks_people_by_number(cast: Cast) -> None:
+    """As whatever locks several people does: whoever had it unconfirmed, too, and not once they lose it."""
+    hold_unconfirmed(cast.installer)
+    confirmer = sign_up()
+    assert cast.installer.pk < confirmer.pk
+    press_while(
+        browser(), confirmer, locked=lambda: lock_person(cast.installer), then=lambda: lock_person(confirmer)
+    )
+
+
+def sign_up() -> User:
+    browser().post(reverse("account_signup"), {"name": "Eve", "email": WANTED, "password1": PASSWORD})
+    return User.objects.get(name="Eve")
+
+
+def hold_unconfirmed(user: User) -> None:
+    """As the main address of an account in use."""
+    EmailAddress.objects.filter(user=user).update(email=WANTED, verified=False)
+    User.objects.filter(pk=user.pk).update(email=WANTED)
+    user.refresh_from_db()
+
+
+def press_while(client: Client, confirmer: User, locked: Callable[[], Any], then: Callable[[], Any]) -> None:
+    """Somebody presses the button of the link and waits for what `locked` locks; then `then` goes on, in the
+    same transaction. In the end the address is theirs.
+    """
     address = EmailAddress.objects.get(user=confirmer, email=WANTED)
     link = reverse("account_confirm_email", args=[EmailConfirmationHMAC(address).key])
     statuses: list[int] = []
 
-    def confirm() -> None:
+    def press() -> None:
         try:
             statuses.append(client.post(link, {"name": "Vera", "password1": NEXT}).status_code)
         finally:
             connection.close()
 
-    confirming = threading.Thread(target=confirm, daemon=True)
+    pressing = threading.Thread(target=press, daemon=True)
     with transaction.atomic():
-        site = lock_location(cast.site)
-        confirming.start()
+        locked()
+        pressing.start()
         _wait_until_somebody_waits_for_us()
-        give_access(
-            location=site, party=receiver, level=Level.MANAGE, reason=Access.Reason.CODE, by=cast.installer
-        )
-    confirming.join(20)
+        then()
+    pressing.join(20)
     assert statuses == [302]
     assert User.objects.with_verified_address(WANTED) == confirmer
-    sent.refresh_from_db()
-    assert sent.state == ("withdrawn" if whose == "new" else "pending")
 
 
 def _wait_until_somebody_waits_for_us() -> None:
@@ -81,4 +116,4 @@ def _wait_until_somebody_waits_for_us() -> None:
             if cursor.fetchone():
                 return
         time.sleep(0.02)
-    raise AssertionError("nobody waits for the lock on the location")
+    raise AssertionError("nobody waits for what is locked")

@@ -313,7 +313,7 @@ def test_from_the_wrong_account_one_button_leads_to_the_right_one_and_back() -> 
     name, value = re.findall(r'name="(\w+)" value="(\w+)"', button)[0]
     assert client.post(action, {name: value})["Location"] == reverse("account_login") and not is_in(client)
     page = client.post(reverse("account_login"), {"login": eve.email, "password": PASSWORD}, follow=True)
-    assert page.redirect_chain[-1][0] == link and f"Is {WANTED} the address of" in text_of(page)
+    assert page.redirect_chain[-1][0] == action and f"Is {WANTED} the address of" in text_of(page)
     client.post(link)
     address.refresh_from_db()
     assert address.verified
