@@ -6,9 +6,11 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from locations.models import Location
 from portal.errors import Refusal
+from sharing.models import Invitation
 
 
 def do(request: HttpRequest, location: Location, act: Callable[[], str]) -> HttpResponse:
@@ -18,6 +20,14 @@ def do(request: HttpRequest, location: Location, act: Callable[[], str]) -> Http
     except Refusal as refusal:
         messages.error(request, str(refusal))
     return to_tab(location)
+
+
+def with_what_became_of(had_code: Invitation | None, location: Location, said: str) -> str:
+    """What was done, and that the live code went with it, where it did."""
+    if had_code is None or Invitation.objects.live_code_of(location):
+        return said
+    note = _("They may know the invitation code, so it was withdrawn. You can make a new one.")
+    return f"{said} {note}"
 
 
 def sheet_or_page(request: HttpRequest, name: str) -> str:

@@ -81,7 +81,9 @@ def _change(
     location = locations.lock_location(access.location)
     viewer = Viewer.of(by, location)
     access = viewer.accesses[access.pk]
-    if access not in viewer.live or not rule(viewer, access):
+    if access not in viewer.live:
+        raise Refusal(_("This access has ended, so it is not yours to change any more."))
+    if not rule(viewer, access):
         raise Refusal(_("This access is not yours to change."))
     level, ends_at = terms(access)
     if (level, ends_at) == (access.level, access.ends_at):

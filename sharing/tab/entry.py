@@ -1,6 +1,7 @@
 """All about one entry of the Permissions tab."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from locations.levels import Level
 from locations.models import Access
@@ -53,9 +54,12 @@ class Goes:
     taken_back: TakenBack = field(default_factory=TakenBack)
     sent: list[Invitation] = field(default_factory=list)
     code: Invitation | None = None
+    # What its party gave on: what would end with it at the new end, and what stays as it is.
+    shortened: list[Access] = field(default_factory=list)
+    stays: list[Access] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.taken_back or self.sent or self.code)
+        return bool(self.taken_back or self.sent or self.code or self.shortened or self.stays)
 
 
 def what_goes_with(ending: removing.Ending) -> Goes:
@@ -69,13 +73,16 @@ def what_goes_with(ending: removing.Ending) -> Goes:
     )
 
 
-def what_goes_with_level(viewer: Viewer, access: Access, level: Level) -> Goes:
-    """What goes with another level; nothing, unless it is lower."""
-    change = changing.Change(viewer, access, level, access.ends_at)
+def what_goes_with_terms(viewer: Viewer, access: Access, level: Level, ends_at: datetime | None) -> Goes:
+    """What goes with another level, or another end; nothing, unless it is lower or earlier."""
+    change = changing.Change(viewer, access, level, ends_at)
+    shortened = [one for one, _level in change.shortened()]
     if not change.lowers:
-        return Goes()
+        return Goes(shortened=shortened)
     sent, code = _open_on(viewer)
     return Goes(
+        shortened=shortened,
+        stays=[one for one in change.given_on if one not in shortened],
         taken_back=changing.offers_to_take_back(change),
         sent=removing.sent_that_end(sent, [access], viewer),
         code=code if code and code.level > level else None,

@@ -15,10 +15,11 @@ from portal.errors import Refusal
 from portal.lib.humanize import date_of, last_day
 from sharing.access import changing
 from sharing.invitations.forms import TermsForm
-from sharing.pages import do, page, sheet_or_page, to_tab
+from sharing.models import Invitation
+from sharing.pages import do, page, sheet_or_page, to_tab, with_what_became_of
 from sharing.permissions import Viewer
 from sharing.tab import undoing
-from sharing.tab.entry import Goes, invitations_that_end, page_of, what_goes_with_level
+from sharing.tab.entry import Goes, invitations_that_end, page_of, what_goes_with_terms
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -44,7 +45,7 @@ def _look(request: HttpRequest, viewer: Viewer, access: Access) -> HttpResponse:
     level = Level(int(chosen)) if chosen in map(str, Level.values) else None
     if level is None or not viewer.may_change(access) or level > (viewer.level or 0):
         return _show(request, viewer, access, _form(viewer, access))
-    goes = what_goes_with_level(viewer, access, level)
+    goes = what_goes_with_terms(viewer, access, level, access.ends_at)
     if request.htmx:
         context = page(viewer.location, access=access, level=level, goes=goes)
         return render(request, "sharing/_level.html", context)
@@ -66,10 +67,13 @@ def _change(request: HttpRequest, viewer: Viewer, access: Access) -> HttpRespons
     sure = request.POST.get("sure") == str(level.value)
     if lost and not sure:
         return _ask(request, viewer, access, form)
-    goes = None if own else what_goes_with_level(viewer, access, level)
-    if goes and not sure:
+    goes = None if own else what_goes_with_terms(viewer, access, level, ends_at)
+    # And, where an end is for others too, of that end.
+    same_end = request.POST.get("sure_ends") == request.POST.get("access_ends")
+    if goes and not (sure and (same_end or not goes.shortened)):
         return _show(request, viewer, access, form, goes=goes)
     let_stand = request.POST.get("let_stand") == "on"
+    had_code = Invitation.objects.live_code_of(viewer.location)
 
     def act() -> Access:
         return changing.change_terms(
@@ -82,7 +86,7 @@ def _change(request: HttpRequest, viewer: Viewer, access: Access) -> HttpRespons
         form.add_error(refusal.field or None, str(refusal))
         return _show(request, viewer, access, form, status=422)
     undoing.offer_undo(request, undo)
-    messages.success(request, _said(access, level, ends_at))
+    messages.success(request, with_what_became_of(had_code, viewer.location, _said(access, level, ends_at)))
     return to_tab(viewer.location)
 
 

@@ -33,8 +33,9 @@ from sharing.permissions import Viewer
 from sharing.tab.bringing_back import bring_back, gives_more, to_send_again
 from sharing.tab.how_it_was import accesses_of, how_it_is, memberships_of, what_changed
 
-# What a browser can undo, in its session.
-UNDO = "undo"
+# What a browser can undo, in its session: the last act on each of some locations.
+_SESSION_KEY = "undos"
+_REMEMBERED = 10
 KEPT = timedelta(days=1)
 # What is on the record of a location and changes nothing. A code that was looked at goes with the lowering of
 # who may have looked.
@@ -91,13 +92,25 @@ def do_undoably(location: Location, by: User, act: Callable[[], _Result]) -> tup
 
 
 def offer_undo(request: HttpRequest, undo: Undo | None) -> None:
-    """Let the tab offer it; what was offered before can be undone no longer."""
+    """Let the location's tab offer it; what was offered there before can be undone no longer."""
     if undo:
-        request.session[UNDO] = str(undo.uuid)
+        kept = {**request.session.get(_SESSION_KEY, {}), str(undo.location.uuid): str(undo.uuid)}
+        request.session[_SESSION_KEY] = dict(list(kept.items())[-_REMEMBERED:])
+
+
+def offer_no_more(request: HttpRequest, location: Location) -> None:
+    """What could be undone here was."""
+    kept = request.session.get(_SESSION_KEY, {})
+    request.session[_SESSION_KEY] = {at: act for at, act in kept.items() if at != str(location.uuid)}
+
+
+def offered(request: HttpRequest, user: User, location: Location) -> Undo | None:
+    """What this person can undo here now, of what their browser remembers."""
+    return offered_to(user, location, request.session.get(_SESSION_KEY, {}).get(str(location.uuid), ""))
 
 
 def offered_to(user: User, location: Location, uuid: str) -> Undo | None:
-    """What this person can undo here now, of what their browser remembers."""
+    """The act of this number, if it is theirs, of this location, and can be undone now."""
     try:
         found = Undo.objects.filter(uuid=UUID(uuid), by=user, location=location).first()
     except ValueError:

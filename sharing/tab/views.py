@@ -14,7 +14,7 @@ from locations.models import Access, Location
 from portal.errors import Refusal
 from sharing.access import changing, removing
 from sharing.models import Invitation, Undo
-from sharing.pages import do, page, sheet_or_page, to_tab
+from sharing.pages import do, page, sheet_or_page, to_tab, with_what_became_of
 from sharing.permissions import Viewer
 from sharing.tab import undoing
 from sharing.tab.entries import tab_of
@@ -28,7 +28,7 @@ def permissions(request: HttpRequest, uuid: UUID) -> HttpResponse:
     note_opened(location, request.user)
     query = request.GET.get("q", "").replace("\0", "").strip()[:200]
     tab = tab_of(Viewer.on_page(request.user, location), query)
-    offered = undoing.offered_to(request.user, location, request.session.get(undoing.UNDO, ""))
+    offered = undoing.offered(request, request.user, location)
     takes_the_code = offered is not None and undoing.takes_the_code(offered)
     context = page(location, tab=tab, undo=offered, undo_takes_the_code=takes_the_code)
     return render(request, "sharing/permissions.html", context)
@@ -52,17 +52,9 @@ def change_level(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse
             lambda: changing.change_level(access=found, by=request.user, level=level, let_stand=let_stand),
         )
         undoing.offer_undo(request, undo)
-        return _with_what_became_of(had_code, location, f"{changed.party}: {level.can}.")
+        return with_what_became_of(had_code, location, f"{changed.party}: {level.can}.")
 
     return do(request, location, act)
-
-
-def _with_what_became_of(had_code: Invitation | None, location: Location, said: str) -> str:
-    """What was done, and that the live code went with it, where it did."""
-    if had_code is None or Invitation.objects.live_code_of(location):
-        return said
-    note = _("They may know the invitation code, so it was withdrawn. You can make a new one.")
-    return f"{said} {note}"
 
 
 @require_POST
@@ -75,8 +67,10 @@ def undo(request: HttpRequest, uuid: UUID, act: UUID) -> HttpResponse:
         had_code = Invitation.objects.live_code_of(location)
         undoing.undo(undo=found, by=request.user)
         # Refused, it stays on offer, while it can be done at all.
-        request.session.pop(undoing.UNDO, None)
-        return _with_what_became_of(had_code, location, _("Undone."))
+        undoing.offer_no_more(request, location)
+        if had_code is None and Invitation.objects.live_code_of(location):
+            return _("Undone. The invitation code is a new one; pass it on again.")
+        return with_what_became_of(had_code, location, _("Undone."))
 
     return do(request, location, do_it)
 
@@ -106,7 +100,8 @@ def remove(request: HttpRequest, uuid: UUID, access: UUID) -> HttpResponse:
 
 def _remove(request: HttpRequest, location: Location, access: Access) -> HttpResponse:
     def act() -> str:
-        _removed, undo = undoing.do_undoably(
+        had_code = Invitation.objects.live_code_of(location)
+        removed, undo = undoing.do_undoably(
             location,
             request.user,
             lambda: removing.remove_access(
@@ -119,7 +114,11 @@ def _remove(request: HttpRequest, location: Location, access: Access) -> HttpRes
         undoing.offer_undo(request, undo)
         if Viewer.on_page(request.user, location).is_own(access):
             return _("{party} has left {location}.").format(party=access.party, location=location)
-        return _("{party} no longer has access by this way.").format(party=access.party)
+        said = _("{party} no longer has access by this way.").format(party=access.party)
+        also = sorted({str(one.party) for one in removed} - {str(access.party)})
+        if also:
+            said += " " + _("Nor has whom they gave it on to: {parties}.").format(parties=", ".join(also))
+        return with_what_became_of(had_code, location, said)
 
     response = do(request, location, act)
     if Location.objects.visible_to(request.user).filter(pk=location.pk).exists():
