@@ -15,13 +15,12 @@
 
   /* With the dialog open all else is silent. */
   function say(text, bad) {
-    const open = sheet()?.open;
-    const place = open ? sheet().querySelector(".sheet-say") : document.getElementById("say");
+    const place = document.querySelector(sheet()?.open ? ".sheet-say" : "#say");
     if (!place) return;
     const note = document.createElement("p");
-    note.className = bad ? "notice notice-bad" : "notice notice-good";
+    note.className = `notice notice-${bad ? "bad" : "good"}`;
     note.textContent = text;
-    place.replaceChildren(note);
+    place.replaceChildren(note, ...place.querySelectorAll("form"));
   }
 
   /* The dialog */
@@ -46,9 +45,8 @@
   }
 
   function mayClose() {
-    const box = sheet();
-    const words = typed && [...box.querySelectorAll(TYPED)].some((field) => field.value.trim());
-    return !words || window.confirm(box.dataset.discard);
+    const words = typed && [...sheet().querySelectorAll(TYPED)].some((field) => field.value.trim());
+    return !words || window.confirm(sheet().dataset.discard);
   }
 
   function closeSheet() {
@@ -56,23 +54,23 @@
     if (sheet()?.open) sheet().close();
   }
 
-  /* One after the other: an answer may replace the page, and the next request with it. */
+  /* In turn: an answer may replace the page, and the next request with it. */
   function ask(verb, address, values) {
     const go = () => window.htmx.ajax(verb, address, { source: sheet(), target: sheet(), swap: "innerHTML", values });
     return (turn = turn.then(go).catch(() => {}));
   }
 
+  const leads = (address) => new URL(address).pathname !== location.pathname;
   const parse = (html) => new DOMParser().parseFromString(html, "text/html");
 
-  /* A whole page in answer to a form becomes the page. */
+  /* A whole page in answer becomes the page. */
   function become(html, address) {
     const page = parse(html);
     const here = document.activeElement;
     const again = here?.id && !sheet().open ? here : opener;
-    const moved = new URL(address).pathname !== location.pathname;
-    const news = page.getElementById("say");
-    const said = news ? [...news.childNodes] : [];
-    news?.replaceChildren();
+    const moved = leads(address);
+    const said = [...page.querySelectorAll("#say > *")];
+    for (const one of said) one.remove();
     history.replaceState(null, "", address);
     closeSheet();
     document.title = page.title;
@@ -86,7 +84,7 @@
     setTimeout(() => document.getElementById("say")?.append(...said), 100);
   }
 
-  /* The link or button of a page that does what this one of the page before did. */
+  /* What does the same on this page. */
   function match(one) {
     const form = one?.form && [...document.forms].find((other) => other.action === one.form.action);
     return form ? form.querySelector("button") : one?.href && [...document.links].find((other) => other.href === one.href);
@@ -103,8 +101,7 @@
   });
   on("click", (event) => {
     const box = sheet();
-    if (!box?.open || !(event.target === box || event.target.closest("[data-close], .sheet-close"))) return;
-    if (!box.contains(event.target)) return;
+    if (!box?.contains(event.target) || !(event.target === box || event.target.closest("[data-close], .sheet-close"))) return;
     event.preventDefault();
     if (!mayClose()) return;
     closeSheet();
@@ -127,11 +124,13 @@
   });
 
   on("htmx:beforeSwap", ({ detail }) => {
-    if (detail.target !== sheet() || !/<html[\s>]/i.test(detail.serverResponse)) return;
+    const address = detail.xhr.responseURL;
+    if (!/<html/i.test(detail.serverResponse)) return;
     detail.shouldSwap = false;
     if (detail.xhr.status >= 400) return;
-    if (detail.requestConfig.verb === "get") location.assign(detail.xhr.responseURL);
-    else become(detail.serverResponse, detail.xhr.responseURL);
+    if (detail.requestConfig.verb !== "get" || !leads(address)) become(detail.serverResponse, address);
+    else if (detail.target === sheet()) location.assign(address);
+    else location.reload();
   });
   on("htmx:afterSettle", ({ detail }) => {
     if (detail.target !== sheet()) detail.xhr?.status === 422 && focusBad(detail.target);
@@ -147,7 +146,7 @@
 
   /* Forms */
 
-  /* Buttons a turn later, so that the pressed one's own value is still sent. */
+  /* Buttons a turn later: the pressed one's value is sent. */
   function busy(form, state) {
     if (!form?.elements) return;
     form.ariaBusy = state;
@@ -187,12 +186,12 @@
       /* No clipboard outside https. */
       return window.prompt(button.textContent.trim(), text);
     }
-    say(copied || button.textContent.trim());
+    say(copied);
   }
   on("click", ({ target }) => {
     const button = target.closest("[data-copy], [data-share], [data-print]");
-    if (button?.matches("[data-copy]")) copy(button);
-    else if (button?.matches("[data-share]"))
+    if (button?.dataset.copy) copy(button);
+    else if (button?.dataset.share)
       navigator.share({ title: button.dataset.title, text: button.dataset.text, url: button.dataset.share }).catch(() => {});
     else if (button) window.print();
     for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = menu.contains(target);

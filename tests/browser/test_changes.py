@@ -122,7 +122,7 @@ def test_another_level_is_chosen_in_place_and_said(stage: Stage, look: Look) -> 
     for _ in range(2):
         sharer.keyboard.press("ArrowUp")
     entry = row(sharer, guest.name)
-    expect(entry).to_contain_text(f"{guest.name}: Can view?")
+    expect(entry).to_contain_text(f"Change {guest.name} to “Can view”?")
     expect(page.get_by_role("link", name="Settings")).to_be_visible()
     entry.get_by_role("button", name="Cancel").click()
     expect(level.locator("option:checked")).to_have_text("Can manage")
@@ -130,6 +130,7 @@ def test_another_level_is_chosen_in_place_and_said(stage: Stage, look: Look) -> 
     level.select_option(label="Can view")
     entry.get_by_role("button", name="Save").click()
     expect(said(sharer)).to_contain_text(f"{guest.name}: Can view.")
+    expect(sharer.get_by_role("button", name="Undo")).to_be_in_viewport()
     sharer.get_by_role("button", name="Undo").click()
     expect(said(sharer)).to_contain_text("Undone.")
     level = sharer.get_by_label(f"What {guest.name} can do")
@@ -141,7 +142,7 @@ def test_another_level_is_chosen_in_place_and_said(stage: Stage, look: Look) -> 
     expect(level.locator("option:checked")).to_have_text("Can view")
     expect(level).to_be_enabled()
     assert sharer.evaluate("window.stillHere") is True
-    expect(sharer.locator("#say[role=status] .notice")).to_have_count(1)
+    expect(sharer.locator("#say[role=status] p.notice")).to_have_count(1)
 
     page.goto(location)
     expect(page.get_by_role("main")).to_contain_text("View")
@@ -151,6 +152,48 @@ def test_another_level_is_chosen_in_place_and_said(stage: Stage, look: Look) -> 
     level.select_option(label="Can configure")
     row(sharer, guest.name).get_by_role("button", name="Save").click()
     expect(said(sharer)).to_contain_text(f"{guest.name}: Can configure.")
+
+
+@pytest.mark.parametrize("ended", ["the access", "the session"])
+def test_a_level_chosen_on_a_page_that_is_out_of_date_leads_to_what_is_so(
+    stage: Stage, look: Look, ended: str
+) -> None:
+    """The fresh tab with its sentence, or signing in and coming back to the tab; no page inside the row."""
+    guest = stage.guest()
+    sharer = stage.browser(stage.guest(), look)
+    location = create_location(sharer, unique("Toften"))
+    share(stage, sharer, location, guest, look)
+    sharer.goto(f"{location}permissions/")
+    if ended == "the access":
+        other = sharer.context.new_page()
+        other.goto(f"{location}permissions/")
+        open_sheet(other, f"Remove {guest.name}").get_by_role("button", name="Remove access").click()
+        expect(row(other, guest.name)).to_have_count(0)
+    else:
+        sharer.context.clear_cookies()
+    sharer.get_by_label(f"What {guest.name} can do").select_option(label="Can view")
+    if ended == "the access":
+        expect(said(sharer)).to_contain_text("This access has ended.")
+        expect(row(sharer, guest.name)).to_have_count(0)
+    else:
+        expect(sharer.get_by_role("button", name="Sign in")).to_be_visible()
+        expect(sharer).to_have_url(re.compile(r"/accounts/login/\?next=/locations/[^/]+/permissions/$"))
+    expect(sharer.get_by_role("main")).to_have_count(1)
+
+
+def test_back_shows_the_level_that_is_so(stage: Stage, look: Look) -> None:
+    """Chosen and not saved is not kept for whoever comes back."""
+    guest = stage.guest()
+    sharer = stage.browser(stage.guest(), look)
+    location = create_location(sharer, unique("Heden"))
+    share(stage, sharer, location, guest, look)
+    sharer.goto(f"{location}permissions/")
+    level = sharer.get_by_label(f"What {guest.name} can do")
+    level.select_option(label="Can view")
+    expect(row(sharer, guest.name).get_by_role("button", name="Save")).to_be_visible()
+    sharer.goto(f"{location}activity/")
+    sharer.go_back()
+    expect(level.locator("option:checked")).to_have_text("Can manage")
 
 
 def test_whoever_leaves_is_asked_and_then_rid_of_it(stage: Stage, look: Look) -> None:
