@@ -116,7 +116,17 @@ class InvitationPage(ABC):
         return found.settled_by == user or kinds.answering(found).is_addressed_to(found, user)
 
 
-class LocationPage(InvitationPage):
+class PageOfOneLocation(InvitationPage):
+    """What the pages of invitations about a single location have in common."""
+
+    @property
+    def may_ask(self) -> bool:
+        """Nobody gives an archived location, and once it is stopped, whoever invited can do nothing."""
+        stopped = self.situation is Situation.STOPPED or self.invitation.location.archived_at is not None
+        return super().may_ask and not stopped
+
+
+class LocationPage(PageOfOneLocation):
     """An invitation to a location."""
 
     template = "sharing/invitation/location.html"
@@ -200,7 +210,7 @@ class MembershipPage(InvitationPage):
         return said.format(organisation=made.organisation), reverse("locations:list")
 
 
-class TransferPage(InvitationPage):
+class TransferPage(PageOfOneLocation):
     """An invitation to become the Owner of a location."""
 
     template = "sharing/invitation/transfer.html"
@@ -211,9 +221,6 @@ class TransferPage(InvitationPage):
     def context(self) -> dict[str, Any]:
         location = self.invitation.location
         context = super().context() | {"location": location}
-        if self.situation is Situation.STOPPED:
-            # Whoever invited can do nothing about it any more.
-            context["may_ask"] = False
         if self.situation is Situation.FINE:
             context |= for_the_next_owner(location)
         return context

@@ -255,10 +255,13 @@ def test_archive_and_restore(cast: Cast) -> None:
         assert "was archived" in said(page) and "Restore" in main_of(page)
     assert names(client.get(LIST)) == []
     assert names(client.get(LIST, {"archived": "1"})) == ["Havnevej 2"]
+    page = client.get(reverse("locations:settings", args=args))
+    assert "<fieldset disabled>" in main_of(page) and ">Save<" not in main_of(page)
     refused = client.post(reverse("locations:settings", args=args), GOOD | MORE)
     assert refused.status_code == 422 and "Restore it first" in text_of(refused)
     for _ in range(2):
-        assert "in use again" in said(client.post(reverse("locations:restore", args=args), follow=True))
+        page = client.post(reverse("locations:restore", args=args), follow=True)
+        assert "in use again" in said(page) and ">Save<" in main_of(page)
     assert names(client.get(LIST)) == ["Havnevej 2"]
     assert Activity.objects.filter(verb=Verb.LOCATION_ARCHIVED).count() == 1
     assert Activity.objects.filter(verb=Verb.LOCATION_RESTORED).count() == 1

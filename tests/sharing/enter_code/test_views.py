@@ -367,7 +367,7 @@ def test_not_used_up_is_said_only_while_that_is_so(cast: Cast) -> None:
 
 @pytest.mark.parametrize("why", ["archived", "lost"])
 def test_stopped(cast: Cast, why: str) -> None:
-    """Archived meanwhile, or the sharer may no longer share: said so, nothing shared."""
+    """Archived meanwhile, or the sharer may no longer share: said so, nothing shared, and nobody to ask."""
     sharer = cast.installer
     if why == "lost":
         sharer = cast.customer
@@ -381,8 +381,14 @@ def test_stopped(cast: Cast, why: str) -> None:
     client = signed_in(cast.contractor)
     page = page_of(client, invitation)
     assert "can no longer be shared" in text_of(page)
+    assert "for a new one" not in text_of(page) and ">No thanks<" in main_of(page)
+    assert client.post(reverse("sharing:ask", args=[invitation.uuid])).status_code == 409
     assert answer(client, invitation).status_code == 409
     assert not Access.objects.filter(user=cast.contractor).exists()
+    if why == "archived":
+        # Nor once it has run out: nobody could send a new one.
+        page = text_of(page_of(client, run_out(invitation)))
+        assert "has expired" in page and "for a new one" not in page
 
 
 def test_unknown(cast: Cast) -> None:

@@ -6,7 +6,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from locations.levels import Level
+from locations.services import archive_location
 from organisations.inviting import invite as invite_members
+from portal.models import User
 from sharing.invitations import codes as invitations_codes
 from sharing.transfers import services as transfers
 from tests.cast import MEMBER, Cast, invite
@@ -41,6 +43,20 @@ def test_what_waits_is_answered_there(cast: Cast) -> None:
     assert cast.firm.memberships.filter(user=cast.operator).exists()
     page = client.get(reverse(INVITATIONS))
     assert "Nothing waits for your answer." in text_of(page) and "count-badge" not in page.content.decode()
+
+
+@pytest.mark.parametrize("why", ["archived", "support"])
+def test_what_cannot_be_accepted_is_not_offered(cast: Cast, why: str) -> None:
+    """Only the no: nobody can give an archived location, and support staff are given nothing."""
+    invite(cast.site, cast.installer, cast.customer)
+    client = signed_in(cast.customer)
+    assert ">Accept<" in main_of(client.get(reverse(INVITATIONS)))
+    if why == "archived":
+        archive_location(location=cast.site, by=cast.installer)
+    else:
+        User.objects.filter(pk=cast.customer.pk).update(is_staff=True)
+    page = main_of(client.get(reverse(INVITATIONS)))
+    assert ">Accept<" not in page and ">No thanks<" in page
 
 
 def test_becoming_owner_is_looked_at_before_it_is_accepted(cast: Cast) -> None:
