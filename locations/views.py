@@ -26,6 +26,7 @@ from portal.errors import Refusal
 from portal.lib.paging import cursor_number
 from portal.models import Activity
 from portal.verbs import Kind
+from portal.views import nothing_for_support
 
 # Of those who lose a location, as many are named at all.
 NAMED_FOLDED = 200
@@ -76,6 +77,7 @@ def _choosing(request: HttpRequest, here: list[Location], **narrowed: str) -> di
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@nothing_for_support("locations:list")
 def new(request: HttpRequest) -> HttpResponse:
     """Create a location with its address."""
     form = NewLocationForm(request.POST or None, user=request.user)

@@ -17,12 +17,12 @@ from organisations.forms import JoinForm, NewOrganisationForm, OrganisationForm
 from organisations.models import JoinRequest, MemberInvitation, Membership, Organisation
 from organisations.permissions import is_last_administrator, must_use_two_step
 from portal import codes, limits
-from portal.accounts.receiving import refuse_support
 from portal.activity import page as activity_page
 from portal.errors import Refusal
 from portal.lib.client_address import client_network
 from portal.models import Activity, User
 from portal.verbs import Kind
+from portal.views import nothing_for_support
 
 MEMBERS_PAGE_SIZE = 50
 
@@ -46,6 +46,7 @@ def mine(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@nothing_for_support("organisations:mine")
 def new(request: HttpRequest) -> HttpResponse:
     """Create an organisation; whoever does becomes its Administrator."""
     form = NewOrganisationForm(request.POST or None, initial={"language": request.user.language})
@@ -68,6 +69,7 @@ def _create(by: User, form: NewOrganisationForm) -> Organisation:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@nothing_for_support("organisations:mine")
 def join(request: HttpRequest) -> HttpResponse:
     """Ask to join: first the name of the organisation is shown for the key; then, confirmed, it is asked."""
     form = JoinForm(request.POST or None)
@@ -79,8 +81,6 @@ def join(request: HttpRequest) -> HttpResponse:
             )
             if request.POST.get("confirmed") != str(found.uuid):
                 return render(request, "organisations/join.html", context | {"organisation": found})
-            # Said at once, and not only by whoever would let them in.
-            refuse_support(request.user)
             joining.ask_to_join(organisation=found, by=request.user, sentence=form.cleaned_data["sentence"])
         except Refusal as refusal:
             form.add_error(refusal.field or None, str(refusal))

@@ -1,6 +1,11 @@
 """The pages that belong to no story."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
@@ -8,7 +13,31 @@ from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
+from portal.accounts.receiving import CannotReceive, refuse_support
 from portal.errors import NotFoundBecause
+
+View = Callable[..., HttpResponse]
+
+
+def nothing_for_support(back: str) -> Callable[[View], View]:
+    """A page on which something is taken up: support staff read at `back` why they cannot (product rule 1).
+
+    Before they fill anything in, and not when they send it.
+    """
+
+    def refused_first(view: View) -> View:
+        @wraps(view)
+        def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                refuse_support(request.user)
+            except CannotReceive as refusal:
+                messages.error(request, str(refusal))
+                return redirect(back)
+            return view(request, *args, **kwargs)
+
+        return page
+
+    return refused_first
 
 
 @require_safe

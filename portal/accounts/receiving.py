@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.errors import Refusal
 from portal.models import User
 
-NOT_FOR_SUPPORT = _("Support staff are given no access. Sign in with an account of your own.")
+NOT_FOR_SUPPORT = _("Support staff are given no access. Sign in with an account that is not for support.")
 # Whoever gives is not told why: nobody need know who works for support.
 CANNOT_RECEIVE = _("Nothing can be given to this account. Ask them to use another one.")
 

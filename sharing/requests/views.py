@@ -9,15 +9,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from locations.models import Location
-from portal.accounts.receiving import refuse_support
 from portal.errors import Refusal
 from portal.lib.client_address import client_network
+from portal.views import nothing_for_support
 from sharing.models import AccessRequest
 from sharing.requests import services
 from sharing.requests.forms import AnswerForm, AskForm
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@nothing_for_support("sharing:add")
 def ask(request: HttpRequest) -> HttpResponse:
     """Ask for a location. The answer is the same whether there is one or not; one's own is opened."""
     form = AskForm(request.POST or None)
@@ -35,8 +36,6 @@ def _asked(request: HttpRequest, number: int, sentence: str) -> HttpResponse:
     if own:
         messages.info(request, _("You already have access to this location."))
         return redirect("locations:detail", own.uuid)
-    # Said at once, and not only by whoever would let them in.
-    refuse_support(request.user)
     services.ask_for_access(
         number=number, by=request.user, sentence=sentence, network=client_network(request)
     )

@@ -108,12 +108,15 @@ NO, ALL = 404, dict.fromkeys(ROLES[1:], 200)
 MEMBERS = dict.fromkeys(ROLES[1:5], NO) | {"member": 200, "administrator": 200}
 ADMINISTRATORS = MEMBERS | {"member": 403}
 POST_ONLY = dict.fromkeys(ROLES[1:], 405)
+# Support staff are given nothing, and see no form for it.
+INSTALLERS = ALL | {"support": 302}
+UNFILLED = dict.fromkeys(ROLES[1:], 422) | {"support": 302}
 
 # name → arguments, GET, POST, what is posted
 TABLE: dict[str, tuple[Args, dict[str, int], dict[str, int], Data]] = {
     "mine": (lambda c, o: [], ALL, POST_ONLY, {}),
-    "new": (lambda c, o: [], ALL, dict.fromkeys(ROLES[1:], 422), {"name": ""}),
-    "join": (lambda c, o: [], ALL, dict.fromkeys(ROLES[1:], 422), {"key": ""}),
+    "new": (lambda c, o: [], INSTALLERS, UNFILLED, {"name": ""}),
+    "join": (lambda c, o: [], INSTALLERS, UNFILLED, {"key": ""}),
     "detail": (itself, MEMBERS, POST_ONLY, {}),
     "activity": (itself, ADMINISTRATORS, POST_ONLY, {}),
     "activity_csv": (itself, ADMINISTRATORS, POST_ONLY, {}),

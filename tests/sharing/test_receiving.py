@@ -235,13 +235,19 @@ def test_approved_they_are_given_nothing_and_it_waits_no_longer(
 
 
 @pytest.mark.pages
-def test_asking_is_refused_at_once(cast: Cast, eva: User) -> None:
+def test_what_they_cannot_have_they_fill_in_no_form_for(cast: Cast, eva: User) -> None:
     make_staff(eva)
     client = signed_in(eva)
-    asked = client.post(reverse("sharing:ask_for_access"), {"number": cast.site.number, "sentence": "x"})
+    number = {"number": cast.site.number, "sentence": "x"}
     key = {"key": cast.firm.key, "confirmed": str(cast.firm.uuid), "sentence": "x"}
-    for page in (asked, client.post(reverse("organisations:join"), key)):
-        assert page.status_code == 422 and "Support staff are given no access" in text_of(page)
+    for name, sent in (
+        ("sharing:ask_for_access", number),
+        ("organisations:join", key),
+        ("organisations:new", {}),
+        ("locations:new", {}),
+    ):
+        for page in (client.get(reverse(name), follow=True), client.post(reverse(name), sent, follow=True)):
+            assert page.redirect_chain and "Support staff are given no access" in said(page), name
     assert not AccessRequest.objects.exists() and not JoinRequest.objects.exists()
 
 

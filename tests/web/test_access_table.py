@@ -179,13 +179,15 @@ PORTAL = {
         post=signed_in(405),
     ),
     "organisations:new": Row(
-        get=signed_in(200),
-        # Support staff are given nothing.
-        post=signed_in(302, support=422),
+        # Support staff are given nothing, and see no form for it.
+        get=signed_in(200, support=302),
+        post=signed_in(302),
         changes=INSTALLERS,
         data=lambda side: {"name": "Ny", "country": "DK", "language": "da"},
     ),
-    "organisations:join": Row(get=signed_in(200), post=signed_in(422), data=lambda side: {"key": "x"}),
+    "organisations:join": Row(
+        get=signed_in(200, support=302), post=signed_in(422, support=302), data=lambda side: {"key": "x"}
+    ),
     "organisations:detail": Row(
         get=signed_in(404, installer=200, colleague=200),
         post=signed_in(405),
@@ -292,7 +294,7 @@ PORTAL = {
 LOCATIONS = {
     "locations:list": Row(get=signed_in(200), post=signed_in(405)),
     "locations:new": Row(
-        get=signed_in(200), post=signed_in(302, support=422), changes=INSTALLERS, data=an_address
+        get=signed_in(200, support=302), post=signed_in(302), changes=INSTALLERS, data=an_address
     ),
     "locations:detail": Row(
         get=by_level(200, 200, 200),
@@ -563,9 +565,8 @@ MINE = {
     "sharing:invitations": Row(get=signed_in(200), post=signed_in(405)),
     # One's own location is opened; of any other the answer is the same, whether there is one or not.
     "sharing:ask_for_access": Row(
-        get=signed_in(200),
-        # Support staff are given nothing, and told so at once.
-        post=signed_in(302, support=422),
+        get=signed_in(200, support=302),
+        post=signed_in(302),
         changes=("stranger", "invitee"),
         data=lambda side: {"number": str(side.location.number), "sentence": "x"},
     ),
