@@ -128,6 +128,9 @@ def test_another_level_is_chosen_in_place_and_said(stage: Stage, look: Look) -> 
     expect(level.locator("option:checked")).to_have_text("Can manage")
     expect(entry.get_by_role("button", name="Save")).to_have_count(0)
     level.select_option(label="Can view")
+    # As in a long list: the row is far below, and what came of it is read there.
+    sharer.set_viewport_size(look.size | {"height": 420})
+    sharer.evaluate("scrollTo(0, document.body.scrollHeight)")
     entry.get_by_role("button", name="Save").click()
     expect(said(sharer)).to_contain_text(f"{guest.name}: Can view.")
     expect(sharer.get_by_role("button", name="Undo")).to_be_in_viewport()

@@ -460,6 +460,8 @@ def test_htmx_gets_the_sheet_and_a_browser_the_page(cast: Cast, name: str) -> No
     assert "<html" not in sheet and "sheet-head" in sheet and "<html" in page
     heading = re.findall(r"<h1[^>]*>(.*?)</h1>", sheet)
     assert heading and heading[0] in page
+    # Read first: not the box that lets others keep their access.
+    assert name != "remove" or '<h1 tabindex="-1" autofocus>' in sheet
 
 
 def test_htmx_gets_errors_in_the_sheet(cast: Cast) -> None:
