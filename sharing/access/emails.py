@@ -203,7 +203,7 @@ def access_back(row: OutgoingEmail) -> Message | None:
         subject=heading,
         heading=heading,
         paragraphs=(
-            _("{person} has undone taking it away. The location is in your list as before.").format(**names),
+            _("{person} has given your access back. The location is in your list as before.").format(**names),
         ),
         facts=(
             (_("Location"), access.location.name),

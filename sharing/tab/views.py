@@ -117,7 +117,7 @@ def _remove(request: HttpRequest, location: Location, access: Access) -> HttpRes
         said = _("{party} no longer has access by this way.").format(party=access.party)
         also = sorted({str(one.party) for one in removed} - {str(access.party)})
         if also:
-            said += " " + _("Nor has whom they gave it on to: {parties}.").format(parties=", ".join(also))
+            said += " " + _("Those they gave it on to have lost it too: {parties}.").format(parties=", ".join(also))
         return with_what_became_of(had_code, location, said)
 
     response = do(request, location, act)
