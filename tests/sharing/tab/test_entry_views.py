@@ -20,7 +20,7 @@ from sharing.access import removing
 from sharing.invitations import services as invitations
 from sharing.permissions import Viewer
 from sharing.tab.entries import tab_of
-from tests.cast import MEMBER, Cast, accept, invite, make_person, share
+from tests.cast import MEMBER, Cast, accept, invite, make_location, make_person, share
 from tests.pages import changes, grouped, main_of, make_code, said, signed_in, text_of
 from tests.tools import in_days, run_out
 
@@ -368,3 +368,65 @@ def test_a_long_list_is_searched_and_folded(cast: Cast) -> None:
 def test_a_short_list_has_no_search(cast: Cast) -> None:
     share(cast.site, cast.installer, cast.contractor, VIEW)
     assert 'type="search"' not in main_of(signed_in(cast.installer).get(tab(cast.site)))
+
+
+# --- Whom else other terms reach ---------------------------------------------------------------------
+
+
+def given_on(cast: Cast) -> tuple[Access, Access]:
+    """The contractor's access, and the stranger's, to whom they gave it on."""
+    access = share(cast.site, cast.installer, cast.contractor)
+    return access, share(cast.site, cast.contractor, cast.stranger, CONFIGURE)
+
+
+def test_a_new_end_names_those_it_is_for_as_well(cast: Cast) -> None:
+    """Asked before, of that very day and of no other."""
+    access, on = given_on(cast)
+    client, days = signed_in(cast.installer), [f"{midnight(day):%Y-%m-%d}" for day in (20, 30)]
+    page = client.post(address(access), {"level": "3", "access_ends": days[0]})
+    assert "Those they gave it on to lose it on the same day: Stranger" in text_of(page)
+    assert "Nothing is saved yet." in text_of(page)
+    sure = {"level": "3", "sure": "3", "sure_ends": days[0]}
+    page = client.post(address(access), sure | {"access_ends": days[1]})
+    assert "Nothing is saved yet." in text_of(page)
+    on.refresh_from_db()
+    assert on.ends_at is None
+    page = client.post(address(access), sure | {"access_ends": days[0]}, follow=True)
+    assert "Contractor: Can manage, until" in said(page)
+    access.refresh_from_db()
+    on.refresh_from_db()
+    assert on.ends_at == access.ends_at is not None
+
+
+def test_a_lower_level_names_those_who_keep_theirs(cast: Cast) -> None:
+    access, on = given_on(cast)
+    client = signed_in(cast.installer)
+    chosen = text_of(client.get(address(access), {"level": "1"}))
+    assert "Those they gave it on to keep theirs: Stranger (Configure)" in chosen
+    assert "lose it on the same day" not in chosen
+    unchanged = text_of(client.get(address(on), {"level": "1"}))
+    assert "keep theirs" not in unchanged and "Nothing is saved yet." not in unchanged
+
+
+def test_what_was_done_says_whom_else_it_reached_and_undoing_that_the_code_is_new(cast: Cast) -> None:
+    access, _on = given_on(cast)
+    make_code(cast.site, cast.installer)
+    client = signed_in(cast.installer)
+    page = client.post(address(access, "remove"), follow=True)
+    assert "Those they gave it on to have lost it too: Stranger." in said(page)
+    assert "so it was withdrawn" in said(page)
+    undo = page.context["undo"]
+    # Acting elsewhere leaves the Undo of this location.
+    other = share(make_location(cast.installer, cast.firm, "Elsewhere"), cast.installer, cast.contractor)
+    client.post(address(other, "remove"))
+    assert client.get(tab(cast.site)).context["undo"] == undo
+    page = client.post(reverse("sharing:undo", args=[cast.site.uuid, undo.uuid]), follow=True)
+    assert "Undone. The invitation code is a new one; pass it on again." in said(page)
+    assert client.get(tab(other.location)).context["undo"] is not None
+
+
+def test_the_page_of_an_entry_says_that_the_code_went(cast: Cast) -> None:
+    access = share(cast.site, cast.installer, cast.contractor)
+    make_code(cast.site, cast.installer, MANAGE)
+    page = signed_in(cast.installer).post(address(access), {"level": "1", "sure": "1"}, follow=True)
+    assert "Contractor: Can view. They may know the invitation code, so it was withdrawn." in said(page)
