@@ -117,7 +117,8 @@ def _remove(request: HttpRequest, location: Location, access: Access) -> HttpRes
         said = _("{party} no longer has access by this way.").format(party=access.party)
         also = sorted({str(one.party) for one in removed} - {str(access.party)})
         if also:
-            said += " " + _("Those they gave it on to have lost it too: {parties}.").format(parties=", ".join(also))
+            more = _("Those they gave it on to have lost it too: {parties}.").format(parties=", ".join(also))
+            said = f"{said} {more}"
         return with_what_became_of(had_code, location, said)
 
     response = do(request, location, act)
