@@ -20,7 +20,7 @@ View = Callable[..., HttpResponse]
 
 
 def nothing_for_support(back: str) -> Callable[[View], View]:
-    """A page on which something is taken up: support staff read at `back` why they cannot (product rule 1).
+    """A page on which something is taken up: support staff read at `back` why they cannot (docs/rules.md).
 
     Before they fill anything in, and not when they send it.
     """

@@ -109,5 +109,5 @@ def _withdraw_what_ended(location: Location, earlier: Access | None, by: User) -
         return
     if code := Invitation.objects.live_code_of(location):
         withdraw_pending(code, by)
-    # From now on only the new Owner lets them in again (guide).
+    # From now on only the new Owner lets them in again (docs/rules.md).
     putting_out.take_back([putting_out.Loss(earlier.party, location, earlier.level)], by)
